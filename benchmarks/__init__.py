@@ -1,0 +1,1 @@
+"""Accuracy, size and latency of converted models; runs on the device."""

@@ -1,0 +1,112 @@
+"""A model file and a frame in, real classes out: `Classifier(path).classify(frame)`."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge import preprocess, runtimes
+from edge.errors import UserError
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class of an answer.
+
+    Attributes:
+        label: The class's name, or its index as text where the model carries no labels.
+        index: The class's position in the model's output.
+        confidence: Probability of the class, 0-1.
+    """
+
+    label: str
+    index: int
+    confidence: float
+
+
+class Classifier:
+    """An image-classification model, ready to answer.
+
+    Not for sharing between threads: the runtimes' buffers are reused from call to call.
+
+    Attributes:
+        path: The model file.
+        image_size: (height, width) that the model takes.
+        labels: Names of the classes, in the order of the model's output.
+        has_labels: False where the file carries none and `labels` are indices.
+        metadata: The model's own metadata.json as a dict; empty for a foreign file.
+        runtime: The runtime's distribution and version, such as "ai-edge-litert 2.3.0".
+    """
+
+    def __init__(self, path: str | os.PathLike[str], num_threads: int = 1) -> None:
+        """Load a .tflite or .onnx model.
+
+        Raises:
+            UserError: If the file is no image-classification model that takes one RGB image.
+        """
+        self.path = Path(path)
+        self._runtime = runtimes.load(self.path, num_threads)
+        self.runtime = f"{self._runtime.name} {self._runtime.version}"
+        shape = self._runtime.input_shape
+        if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or min(shape) < 1:
+            raise UserError(f"Expected a model that takes one RGB image, (1, height, width, 3); {path} takes {shape}")
+        if self._runtime.input_dtype not in (np.uint8, np.float32):
+            raise UserError(
+                f"Expected a model that takes uint8 or float32 pixels, {path} takes {self._runtime.input_dtype.name}"
+            )
+        self.image_size = shape[1], shape[2]
+        self._image = np.zeros((*self.image_size, 3), np.uint8)
+        self.metadata = _parse_metadata(self.path, self._runtime.embedded)
+        classes = len(self._runtime.invoke(self._image))  # also the slow first inference, out of the user's way
+        labels = _find_labels(self.metadata, self._runtime.embedded)
+        self.has_labels = labels is not None
+        self.labels = labels if labels is not None else [str(index) for index in range(classes)]
+        if len(self.labels) != classes:
+            raise UserError(f"{path} has {classes} classes but carries {len(self.labels)} labels; convert it again")
+
+    def classify(self, frame: preprocess.Frame, top_k: int = 1) -> list[Prediction]:
+        """Answer with the `top_k` most likely classes of a frame, the likeliest first.
+
+        Args:
+            frame: BGR (H, W, 3) uint8, as OpenCV gives it; any size.
+            top_k: How many classes, at least 1; at most all of them come back.
+        """
+        image = preprocess.to_image(frame, self.image_size, out=self._image)
+        return self.rank(self.scores(image), top_k)
+
+    def scores(self, image: preprocess.Image) -> runtimes.Scores:
+        """Return the scores (classes,) float32 of one RGB image (height, width, 3) uint8 of `image_size`."""
+        return self._runtime.invoke(image)
+
+    def rank(self, scores: npt.NDArray[np.float32], top_k: int = 1) -> list[Prediction]:
+        """Turn scores (classes,) into the `top_k` best predictions; equal scores go to the lower index."""
+        order = np.argsort(-scores, kind="stable")[:top_k]
+        return [Prediction(self.labels[i], int(i), float(scores[i])) for i in order]
+
+
+def _parse_metadata(path: Path, embedded: dict[str, str]) -> dict[str, Any]:
+    """Return the embedded metadata.json; empty where there is none."""
+    if "metadata.json" not in embedded:
+        return {}
+    try:
+        metadata = json.loads(embedded["metadata.json"])
+    except ValueError as error:
+        raise UserError(f"The metadata in {path} is damaged: {error}; copy the model again") from error
+    if not isinstance(metadata, dict):
+        raise UserError(f"Expected the metadata in {path} to be a JSON object, got {type(metadata).__name__}")
+    return metadata
+
+
+def _find_labels(metadata: dict[str, Any], embedded: dict[str, str]) -> list[str] | None:
+    """Return the labels of our metadata or, for files of other makers, of the embedded labels file."""
+    labels = metadata.get("labels")
+    if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
+        return labels
+    texts = [text for name, text in sorted(embedded.items()) if name.endswith(".txt")]
+    return texts[0].splitlines() if texts else None

@@ -1,0 +1,73 @@
+"""What every command shares: its parser, its exit codes, the flags that mean the same everywhere.
+
+Exit codes: 0 done; 1 a `UserError`, one line on stderr; 2 bad flags; 130 interrupted.
+Results go to stdout, progress to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edge.errors import UserError
+from edge.extras import explained
+
+Main = Callable[[Sequence[str] | None], int]
+
+
+def command(body: Main) -> Callable[..., int]:
+    """Wrap `body(argv) -> int` as a `main(argv=None) -> int` that turns user errors into exit code 1."""
+
+    @functools.wraps(body)
+    def main(argv: Sequence[str] | None = None) -> int:
+        try:
+            with explained():
+                return body(argv)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except BrokenPipeError:  # the reader of our stdout left (`... | head`)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return 130
+
+    return main
+
+
+def parser(prog: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser without abbreviated flags whose help shows every default."""
+    return argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        allow_abbrev=False,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+
+
+def add_run_flag(flags: argparse.ArgumentParser) -> None:
+    """Add --run, the folder of a finished training."""
+    flags.add_argument(
+        "--run", type=Path, default=Path("runs/latest"), metavar="DIR", help="folder of a run, as train.run writes it"
+    )
+
+
+def add_num_threads_flag(flags: argparse.ArgumentParser) -> None:
+    """Add --num-threads, the runtime's threads."""
+    flags.add_argument("--num-threads", type=positive_int, default=1, metavar="N", help="threads of the runtime")
+
+
+def positive_int(text: str) -> int:
+    """Parse an integer of at least 1, as an argparse type."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return value

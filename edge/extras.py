@@ -1,0 +1,67 @@
+"""What to install when an optional package is missing: one table, one line of advice."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from edge.errors import MissingPackage
+
+# Imported module -> (extra of tinysight, distributions that serve where only a copy of edge/ is at hand).
+_EXTRAS: dict[str, tuple[str, str]] = {
+    "cv2": ("edge", "opencv-python-headless"),
+    "ai_edge_litert": ("edge", "ai-edge-litert"),
+    "tensorflow": ("train", "tensorflow"),
+    "tf_keras": ("train", "tf-keras"),
+    "matplotlib": ("train", "matplotlib"),
+    "sklearn": ("train", "scikit-learn"),
+    "PIL": ("train", "pillow"),
+    "rich": ("bench", "rich"),
+    "onnx": ("onnx", "onnx"),
+    "onnxruntime": ("onnx", "onnxruntime"),
+    "tf2onnx": ("onnx", "tf2onnx"),
+    "flask": ("web", "flask"),
+    "elpv_dataset": ("datasets", "elpv-dataset"),
+}
+
+
+def install_line(module: str) -> str:
+    """Return the exact command that installs `module`, for a checkout, an installed or a copied package.
+
+    Raises:
+        KeyError: If no extra provides `module`.
+    """
+    extra, distribution = _EXTRAS[module]
+    extras = extra if extra == "edge" else f"edge,{extra}"
+    root = Path(__file__).resolve().parent.parent
+    if (root / "pyproject.toml").is_file():
+        target = f"-e '{root}[{extras}]'"
+    elif _is_installed():
+        target = f"'tinysight[{extras}]'"
+    else:
+        target = distribution
+    return f"{sys.executable} -m pip install {target}"
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turn the ModuleNotFoundError of a known optional package into a MissingPackage."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in _EXTRAS:
+            raise
+        raise MissingPackage(f"The package {module} is not installed. Install it: {install_line(module)}") from error
+
+
+def _is_installed() -> bool:
+    """Tell whether tinysight is an installed distribution, not just a folder on sys.path."""
+    try:
+        metadata.version("tinysight")
+    except metadata.PackageNotFoundError:
+        return False
+    return True

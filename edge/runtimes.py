@@ -1,0 +1,165 @@
+"""LiteRT and ONNX Runtime behind one interface: an image in, the output tensor as real numbers out.
+
+Never TensorFlow, not even as a fallback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import zipfile
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import MissingPackage, UserError
+from edge.extras import install_line
+
+Scores = npt.NDArray[np.float32]
+
+
+class Runtime(Protocol):
+    """A loaded model.
+
+    Attributes:
+        name: Distribution that runs the model, such as "ai-edge-litert".
+        version: Its version.
+        input_shape: Shape of the input tensor, (1, height, width, 3) for the models taken here.
+        input_dtype: uint8 or float32; either way the values are raw pixels, 0-255.
+        embedded: Texts that travel in the model file: "metadata.json", "labels.txt"; empty for a foreign file.
+    """
+
+    name: str
+    version: str
+    input_shape: tuple[int, ...]
+    input_dtype: np.dtype[Any]
+    embedded: dict[str, str]
+
+    def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
+        """Run the model on one RGB image (height, width, 3) uint8; return real scores (classes,) float32."""
+
+
+def load(path: Path, num_threads: int) -> Runtime:
+    """Load a model file into the runtime that its content asks for.
+
+    Raises:
+        UserError: If there is no such file, it is no model, or no runtime for it is installed.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"Expected a model at {path}, could not read it: {error.strerror}") from error
+    if path.suffix == ".onnx":
+        return OnnxRuntime(path, num_threads)
+    if data[4:8] != b"TFL3":  # the file identifier of a TFLite flatbuffer
+        raise UserError(f"Expected a .tflite or .onnx model, but {path} is neither; convert one: convert.quantize")
+    return LiteRt(path, data, num_threads)
+
+
+class LiteRt:
+    """A .tflite model in ai-edge-litert or, where only that is installed, tflite-runtime."""
+
+    def __init__(self, path: Path, data: bytes, num_threads: int) -> None:
+        interpreter_class, self.name, self.version = _find_interpreter()
+        try:
+            # From the bytes that were checked, not from the path: nobody can swap the file in between.
+            self._interpreter = interpreter_class(model_content=data, num_threads=num_threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise UserError(f"{self.name} refuses {path}: {reason}; convert the model again") from error
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise UserError(
+                f"Expected a model of one input and one output, {path} has {len(inputs)} and {len(outputs)}"
+            )
+        self._input, self._output = inputs[0], outputs[0]
+        self.input_shape = tuple(int(n) for n in self._input["shape"])
+        self.input_dtype = np.dtype(self._input["dtype"])
+        self.embedded = _embedded_files(path)
+        scale, zero_point = self._output["quantization"]
+        # scale 0 is TFLite's word for "not quantized"
+        self._scale, self._zero_point = (np.float32(scale), int(zero_point)) if scale else (np.float32(1), 0)
+
+    def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
+        """Run the model on one image; see `Runtime.invoke`."""
+        self._interpreter.tensor(self._input["index"])()[0] = image
+        self._interpreter.invoke()
+        raw = self._interpreter.tensor(self._output["index"])().reshape(-1)
+        scores: Scores = (raw.astype(np.float32) - np.float32(self._zero_point)) * self._scale
+        return scores
+
+
+class OnnxRuntime:
+    """A .onnx model in onnxruntime."""
+
+    def __init__(self, path: Path, num_threads: int) -> None:
+        if importlib.util.find_spec("onnxruntime") is None:
+            raise MissingPackage(f"{path} needs onnxruntime. Install it: {install_line('onnxruntime')}")
+        onnxruntime: Any = importlib.import_module("onnxruntime")
+
+        self.name, self.version = "onnxruntime", onnxruntime.__version__
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = num_threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's exceptions share no base class but this one
+            reason = str(error).strip().splitlines()[0]
+            raise UserError(f"onnxruntime refuses {path}: {reason}; convert the model again") from error
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise UserError(
+                f"Expected a model of one input and one output, {path} has {len(inputs)} and {len(outputs)}"
+            )
+        self._input_name, self._output_names = inputs[0].name, [outputs[0].name]
+        self.input_shape = tuple(n if isinstance(n, int) else -1 for n in inputs[0].shape)
+        self.input_dtype: np.dtype[Any] = np.dtype(np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32)
+        self.embedded = dict(self._session.get_modelmeta().custom_metadata_map)
+        self._batch = np.empty((1, *self.input_shape[1:]), self.input_dtype) if min(self.input_shape[1:]) > 0 else None
+
+    def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
+        """Run the model on one image; see `Runtime.invoke`."""
+        batch: Any = self._batch
+        batch[0] = image
+        scores = self._session.run(self._output_names, {self._input_name: batch})[0]
+        return np.asarray(scores, np.float32).reshape(-1)
+
+
+def _find_interpreter() -> tuple[Any, str, str]:
+    """Return the interpreter's class and its distribution's name and version: the newer runtime first."""
+    from importlib.metadata import version
+
+    if importlib.util.find_spec("ai_edge_litert") is not None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        return Interpreter, "ai-edge-litert", version("ai-edge-litert")
+    if importlib.util.find_spec("tflite_runtime") is not None:
+        if int(np.__version__.partition(".")[0]) >= 2:
+            # It imports, then dies with a SystemError in the first call.
+            raise UserError(
+                f"tflite-runtime needs NumPy 1, got NumPy {np.__version__}. Install: pip install 'numpy<2', "
+                f"or the runtime that takes NumPy 2: {install_line('ai_edge_litert')}"
+            )
+        from tflite_runtime.interpreter import Interpreter as LegacyInterpreter
+
+        return LegacyInterpreter, "tflite-runtime", version("tflite-runtime")
+    raise MissingPackage(f"A .tflite model needs a runtime. Install it: {install_line('ai_edge_litert')}")
+
+
+def _embedded_files(path: Path) -> dict[str, str]:
+    """Return the text files of the zip archive that TFLite Metadata appends to a model; empty without one."""
+    if not zipfile.is_zipfile(path):
+        return {}
+    texts: dict[str, str] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if entry.filename.endswith((".txt", ".json")) and entry.file_size <= 1 << 24:
+                    texts[entry.filename] = archive.read(entry).decode("utf-8")
+    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError, RuntimeError) as error:
+        raise UserError(f"The files appended to {path} are damaged: {error}; copy the model again") from error
+    return texts

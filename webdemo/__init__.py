@@ -1,0 +1,1 @@
+"""A Flask page: upload a photo, see the label and the confidence."""
