@@ -12,7 +12,9 @@ from edge.errors import MissingPackage, TinySightError, UserError
 if TYPE_CHECKING:
     from edge.classifier import Classifier, Prediction
 
-__all__ = ["Classifier", "MissingPackage", "Prediction", "TinySightError", "UserError"]
+__version__ = "0.1.0"
+
+__all__ = ["Classifier", "MissingPackage", "Prediction", "TinySightError", "UserError", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
