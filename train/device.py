@@ -1,0 +1,63 @@
+"""What the training runs on: TensorFlow without its chatter, the device's name, the precision that suits it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import warnings
+from pathlib import Path
+from typing import Any
+
+PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
+
+
+def import_tensorflow() -> Any:
+    """Import TensorFlow with its start-up messages off the screen; errors stay."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # must stand before the import
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import tensorflow
+        import tf_keras  # noqa: F401 - its own chatter belongs here too
+    tensorflow.get_logger().setLevel("ERROR")
+    return tensorflow
+
+
+def prepare(seed: int) -> None:
+    """Seed everything and make TensorFlow repeat itself to the bit, which costs nothing measurable."""
+    tensorflow = import_tensorflow()
+    import tf_keras as keras
+
+    for gpu in tensorflow.config.list_physical_devices("GPU"):
+        tensorflow.config.experimental.set_memory_growth(gpu, True)
+    keras.utils.set_random_seed(seed)
+    tensorflow.config.experimental.enable_op_determinism()
+
+
+def gpu_names() -> list[str]:
+    """Return the names of the GPUs that TensorFlow can use."""
+    config = import_tensorflow().config
+    gpus = config.list_physical_devices("GPU")
+    return [config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
+
+
+def device_name() -> str:
+    """Return what trains, such as "GPU: NVIDIA L4" or "CPU: AMD EPYC, 2 cores"."""
+    gpus = gpu_names()
+    return f"GPU: {', '.join(gpus)}" if gpus else f"CPU: {cpu_name()}, {os.cpu_count()} cores"
+
+
+def cpu_name() -> str:
+    """Return the processor's model where the system tells it, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def choose_precision(asked: str) -> str:
+    """Return the Keras policy for `asked`, one of PRECISIONS; auto means mixed_float16 on GPUs, else float32."""
+    if asked != "auto":
+        return asked
+    return "mixed_float16" if gpu_names() else "float32"

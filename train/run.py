@@ -1,0 +1,333 @@
+"""Trains a model and writes a run's folder: `python -m train.run [--data FOLDER] [--output DIR]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import edge
+from edge.command import command, parser, positive_int
+from edge.errors import UserError
+from edge.run_folder import write_json
+from train.device import PRECISIONS
+from train.models import MODELS, SMALLEST_SIDE
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from train.dataset import Manifest
+
+_LIBRARIES = ("tensorflow", "tf-keras", "numpy", "opencv-python-headless", "opencv-python", "pillow", "scikit-learn")
+
+# What a run's folder holds, in case it is overwritten: converted files of the old model must not stay beside the new.
+_OF_A_RUN = (
+    "config.json", "dataset.json", "model*.keras", "history.csv", "metrics.json", "plots",
+    "model_*.tflite", "model_*.onnx", "conversion.json", "eval.npz",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of a run.
+
+    Attributes:
+        data: Name of a built-in data set, or a folder.
+        model: Name of the architecture.
+        image_size: (height, width).
+        epochs: Epochs at most.
+        patience: Epochs without a lower validation loss after which training stops.
+        batch_size: Images in a batch.
+        learning_rate: Adam's.
+        precision: One of `train.device.PRECISIONS`.
+        split: Percent of train, validation, test.
+        seed: Seed of split, order, augmentation, first weights and dropout.
+        output: The run's folder.
+    """
+
+    data: str
+    model: str
+    image_size: tuple[int, int]
+    epochs: int
+    patience: int
+    batch_size: int
+    learning_rate: float
+    precision: str
+    split: tuple[int, int, int]
+    seed: int
+    output: Path
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train a model on photos and write the run's folder."""
+    arguments = _flags().parse_args(argv)
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    name = Path(arguments.data).resolve().name or "photos"
+    settings = Settings(
+        data=arguments.data,
+        model=arguments.model,
+        image_size=arguments.image_size,
+        epochs=arguments.epochs,
+        patience=arguments.patience,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+        precision=arguments.precision,
+        split=arguments.split,
+        seed=arguments.seed,
+        output=getattr(arguments, "output", None) or Path("runs", f"{name}-{arguments.model}-{stamp}"),
+    )
+    run(settings, force=arguments.force)
+    return 0
+
+
+def run(settings: Settings, force: bool = False) -> None:
+    """Train as `settings` say, write the run's folder, point `latest` beside it at it.
+
+    Args:
+        settings: Every setting.
+        force: Overwrite a finished run.
+
+    Raises:
+        UserError: If the data or the output folder won't do.
+    """
+    from train.dataset import SplitSettings, write_manifest
+    from train.intake import count_splits, take_in
+    from train.progress import counting, stderr_console
+    from train.sources import find_source
+
+    started = time.perf_counter()
+    console = stderr_console()
+    _check_output(settings.output, force)
+    source = find_source(settings.data)
+    for note in source.notes:
+        console.print(note)
+    with counting(console, "checking photos", len(source.candidates)) as advance:
+        manifest = take_in(source, SplitSettings(settings.split, settings.seed), advance)
+    _tell_photos(manifest, count_splits(manifest), console)
+    _clear(settings.output)
+    write_manifest(manifest, settings.output / "dataset.json")
+    metrics = _train(settings, manifest, console)
+    metrics["seconds"] = round(time.perf_counter() - started, 1)
+    write_json(settings.output / "metrics.json", metrics)  # last: it marks a finished run
+    _point_latest(settings.output, console)
+    _tell_result(settings.output, metrics)
+
+
+def _train(settings: Settings, manifest: Manifest, console: Console) -> dict[str, Any]:
+    """Train and judge; write all but metrics.json, whose content is returned."""
+    from train import device
+
+    console.print("starting TensorFlow ...")
+    device.prepare(settings.seed)
+    from train import plots
+    from train.evaluate import evaluate
+    from train.fit import Recipe, best_epoch, save_model, train_model, write_history
+    from train.pipeline import plain_batches
+    from train.pixels import load_images
+    from train.progress import counting
+
+    precision = device.choose_precision(settings.precision)
+    recipe = Recipe(
+        model=settings.model,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        patience=settings.patience,
+        seed=settings.seed,
+        precision=precision,
+    )
+    name = device.device_name()
+    console.print(f"training on {name}, {precision}; stops after {settings.patience} epochs without improvement")
+    _write_config(settings, {"device": name, "precision_used": precision, "augmentation": asdict(recipe.augmentation)})
+    with counting(console, "decoding photos", len(manifest.files)) as advance:
+        pixels = {
+            split: load_images(manifest, split, settings.image_size, advance)
+            for split in ("train", "validation", "test")
+        }
+    model, epochs = train_model(recipe, pixels["train"], pixels["validation"], len(manifest.labels), console)
+    save_model(model, settings.output / "model.keras")
+    write_history(epochs, settings.output / "history.csv")
+    metrics: dict[str, Any] = {}
+    for split in ("test", "validation"):
+        images, truth = pixels[split]
+        batches = plain_batches(images, truth, len(manifest.labels), settings.batch_size)
+        metrics[split] = evaluate(model.predict(batches, verbose=0), truth, manifest.labels)
+    best = best_epoch(epochs)
+    metrics["training"] = {"epochs": len(epochs), "best_epoch": best.epoch, "parameters": model.count_params()}
+    plots.plot_loss(epochs, settings.output / "plots" / "loss.png")
+    plots.plot_accuracy(epochs, settings.output / "plots" / "accuracy.png")
+    test = metrics["test"]
+    title = f"{manifest.name}, {test['n']} test photos: {test['accuracy']:.1%} right"
+    plots.plot_confusion_matrix(
+        test["confusion_matrix"], manifest.labels, title, settings.output / "plots" / "confusion_matrix.png"
+    )
+    return metrics
+
+
+def _write_config(settings: Settings, found: dict[str, Any]) -> None:
+    """Write config.json: the settings, what they led to, and what it all ran with."""
+    versions = {}
+    for library in _LIBRARIES:
+        try:
+            versions[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    content = {
+        **asdict(settings),
+        "output": str(settings.output),
+        **found,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "tinysight": edge.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "libraries": versions,
+    }
+    write_json(settings.output / "config.json", content)
+
+
+def _check_output(output: Path, force: bool) -> None:
+    """Raise a UserError where a run at `output` would harm what is there."""
+    if not output.exists():
+        return
+    if not output.is_dir():
+        raise UserError(f"Expected a folder as --output, got {output}, which is a file")
+    if (output / "metrics.json").exists() and not force:
+        raise UserError(f"There is a finished run in {output}; choose another --output, or overwrite it by --force")
+    if any(output.iterdir()) and not (output / "dataset.json").exists():
+        raise UserError(f"Expected a new folder, an empty one or a run's as --output; {output} holds other things")
+
+
+def _clear(output: Path) -> None:
+    """Make the run's folder, without the files of a run that was there."""
+    output.mkdir(parents=True, exist_ok=True)
+    for pattern in _OF_A_RUN:
+        for path in output.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _point_latest(output: Path, console: Console) -> None:
+    """Make `latest`, beside the run's folder, a link to it; a real file or folder of that name stays."""
+    latest = output.resolve().parent / "latest"
+    if output.resolve() == latest or (latest.exists() and not latest.is_symlink()):
+        console.print(f"{latest} is no link and stays as it is; use --run {output}")
+        return
+    with tempfile.TemporaryDirectory(prefix=".latest-", dir=latest.parent) as folder:
+        link = Path(folder, "latest")
+        link.symlink_to(output.resolve().name)
+        os.replace(link, latest)  # noqa: PTH105 - one step: there is no moment without a latest
+
+
+def _tell_photos(manifest: Manifest, counts: dict[str, dict[str, int]], console: Console) -> None:
+    """Print how many photos of each class are in each split, and each photo that was left out."""
+    for file in manifest.quarantined:
+        console.print(f"left out: {file.path}: {file.reason}")
+    if manifest.quarantined:
+        console.print(f"{len(manifest.quarantined)} left out, untouched; listed in dataset.json")
+    licence = f", licence {manifest.licence}" if manifest.licence else ""
+    console.print(f"{manifest.name}: {len(manifest.files):,} photos, {len(manifest.labels)} classes{licence}")
+    for split, by_label in counts.items():
+        parts = ", ".join(f"{label} {count:,}" for label, count in by_label.items())
+        console.print(f"  {split:<10} {sum(by_label.values()):>6,}  ({parts})")
+
+
+def _tell_result(output: Path, metrics: dict[str, Any]) -> None:
+    """Print the run's summary on stdout."""
+    test = metrics["test"]
+    low, high = test["accuracy_interval"]
+    gain = 100 * (test["accuracy"] - test["majority"])
+    print(f"test accuracy  {test['accuracy']:.1%} of {test['n']} photos (95 % interval {low:.1%} to {high:.1%})")
+    print(
+        f"majority       {test['majority']:.1%}, always answering the larger class; the model adds {gain:+.1f} points"
+    )
+    print(f"macro F1       {test['macro_f1']:.3f}")
+    print(f"run            {output}")
+    print(f"next           python -m convert.quantize --int8 --run {output}")
+
+
+def _flags() -> argparse.ArgumentParser:
+    """Return the command's flags."""
+    flags = parser("python -m train.run", "Train an image classifier on photos, from scratch.")
+    flags.add_argument(
+        "--data", default="solar-cells", help="solar-cells, or a folder: one per class, or train/valid/test above them"
+    )
+    flags.add_argument("--model", choices=sorted(MODELS), default="cnn", help="architecture")
+    flags.add_argument(
+        "--image-size", type=image_size, default="128", metavar="N|HxW", help="what photos are squashed to"
+    )
+    flags.add_argument("--epochs", type=positive_int, default=30, metavar="N", help="epochs at most")
+    flags.add_argument(
+        "--patience", type=positive_int, default=6, metavar="N", help="stop after N epochs without a lower loss"
+    )
+    flags.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="images in a batch")
+    flags.add_argument("--learning-rate", type=positive_float, default=1e-3, metavar="X", help="Adam's learning rate")
+    flags.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the arithmetic while training")
+    flags.add_argument(
+        "--split", type=split_ratios, default="70/15/15", metavar="A/B/C", help="percent train/validation/test"
+    )
+    flags.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of everything random")
+    flags.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="the run's folder (default: runs/DATA-MODEL-TIME)",
+        default=argparse.SUPPRESS,
+    )
+    flags.add_argument("--force", action="store_true", help="overwrite a finished run at --output")
+    return flags
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Parse N or HxW, as an argparse type; returns (height, width)."""
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() and SMALLEST_SIDE <= int(part) <= 4096 for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"expected N or HxW of {SMALLEST_SIDE} to 4096 pixels, such as 128 or 96x128, got {text!r}"
+        )
+    return int(parts[0]), int(parts[-1])
+
+
+def split_ratios(text: str) -> tuple[int, int, int]:
+    """Parse A/B/C, percents of train, validation, test, as an argparse type."""
+    parts = text.split("/")
+    if len(parts) != 3 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f"expected three percents above 0, such as 70/15/15, got {text!r}")
+    train, validation, test = map(int, parts)
+    if train + validation + test != 100:
+        raise argparse.ArgumentTypeError(f"expected percents that make 100, got {text!r}")
+    return train, validation, test
+
+
+def positive_float(text: str) -> float:
+    """Parse a finite number above 0, as an argparse type."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
+
+
+def seed(text: str) -> int:
+    """Parse a seed of 0 to 2**32 - 1, what NumPy and TensorFlow take, as an argparse type."""
+    if not text.isdecimal() or int(text) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"expected a whole number of 0 to {(1 << 32) - 1}, got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
