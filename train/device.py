@@ -12,12 +12,12 @@ PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 
 
 def import_tensorflow() -> Any:
-    """Import TensorFlow with its start-up messages off the screen; errors stay."""
+    """Import TensorFlow quietly, as far as it lets itself be told; `native_log` keeps the rest off the screen."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # must stand before the import
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         import tensorflow
-        import tf_keras  # noqa: F401 - its own chatter belongs here too
+        import tf_keras  # noqa: F401 - it chatters too
     tensorflow.get_logger().setLevel("ERROR")
     return tensorflow
 

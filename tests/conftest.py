@@ -1,0 +1,40 @@
+"""Real photos and a real run, made once for all tests: scikit-learn's handwritten digits as PNG files."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+@pytest.fixture(scope="session")
+def digits_photos(tmp_path_factory):
+    """Return a folder of 1,797 PNG photos, 32x32, one folder per digit. Read-only: copy before changing."""
+    folder = tmp_path_factory.mktemp("digits")
+    digits = load_digits()
+    for name in DIGITS:
+        (folder / name).mkdir()
+    for number, (image, target) in enumerate(zip(digits.images, digits.target, strict=True)):
+        pixels = np.round(image * (255 / 16)).astype(np.uint8)  # scikit-learn's run from 0 to 16
+        upscaled = cv2.resize(pixels, (32, 32), interpolation=cv2.INTER_CUBIC)
+        assert cv2.imwrite(str(folder / DIGITS[target] / f"{number:04}.png"), upscaled)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digits_run(digits_photos, tmp_path_factory):
+    """Return the folder of a run, trained on the digits and converted. Read-only: copy before changing."""
+    if "TINYSIGHT_TEST_RUN" in os.environ:
+        return Path(os.environ["TINYSIGHT_TEST_RUN"])
+    import convert.quantize
+    import train.run
+
+    run = tmp_path_factory.mktemp("runs") / "digits"
+    settings = ["--data", str(digits_photos), "--image-size", "32", "--epochs", "4", "--output", str(run)]
+    assert train.run.main(settings) == 0
+    assert convert.quantize.main(["--run", str(run)]) == 0
+    return run
