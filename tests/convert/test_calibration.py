@@ -1,0 +1,49 @@
+import collections
+import hashlib
+
+import cv2
+import numpy as np
+import pytest
+
+from convert import calibration
+from train.dataset import Manifest, Photo, SplitSettings
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Grey photos: 30 of class a, 5 of class b for training; others for validation and test."""
+    photos = []
+    for label, split, count in [("a", "train", 30), ("b", "train", 5), ("a", "validation", 4), ("b", "test", 4)]:
+        for number in range(count):
+            path = tmp_path / f"{label}-{split}-{number}.png"
+            cv2.imwrite(str(path), np.full((6, 8, 3), 100 + number, np.uint8))
+            photos.append(Photo(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), label, split))
+    return Manifest("grey", "made here", "", tmp_path, ("a", "b"), SplitSettings(), tuple(photos))
+
+
+def counts(sample):
+    return collections.Counter((photo.label, photo.split) for photo in sample.files)
+
+
+def test_the_sample_is_balanced_and_from_the_training_split_alone(manifest):
+    assert counts(calibration.choose_sample(manifest, 8, 0)) == {("a", "train"): 4, ("b", "train"): 4}
+
+
+def test_a_small_class_gives_what_it_has(manifest):
+    assert counts(calibration.choose_sample(manifest, 20, 0)) == {("a", "train"): 15, ("b", "train"): 5}
+    assert counts(calibration.choose_sample(manifest, 999, 0)) == {("a", "train"): 30, ("b", "train"): 5}
+
+
+def test_the_seed_fixes_the_sample(manifest):
+    assert calibration.choose_sample(manifest, 8, 1) == calibration.choose_sample(manifest, 8, 1)
+    assert calibration.choose_sample(manifest, 8, 1) != calibration.choose_sample(manifest, 8, 2)
+
+
+def test_the_images_span_black_to_white_and_are_otherwise_the_photos(manifest):
+    sample = calibration.choose_sample(manifest, 6, 0)
+    images = calibration.calibration_images(sample, (6, 8))
+    assert images.shape == (6, 6, 8, 3)
+    assert (images.min(), images.max()) == (0, 255)
+    assert np.sum((images == 0) | (images == 255)) == 6  # two pixels of three channels
+    expected = sorted(100 + int(photo.path.split("-")[-1].removesuffix(".png")) for photo in sample.files)
+    assert sorted(int(image[2, 2, 0]) for image in images) == expected
