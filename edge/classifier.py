@@ -96,7 +96,7 @@ def _parse_metadata(path: Path, embedded: dict[str, str]) -> dict[str, Any]:
         return {}
     try:
         metadata = json.loads(embedded["metadata.json"])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"The metadata in {path} is damaged: {error}; copy the model again") from error
     if not isinstance(metadata, dict):
         raise UserError(f"Expected the metadata in {path} to be a JSON object, got {type(metadata).__name__}")

@@ -24,6 +24,10 @@ def command(body: Main) -> Callable[..., int]:
 
     @functools.wraps(body)
     def main(argv: Sequence[str] | None = None) -> int:
+        # OpenCV and FFmpeg narrate what they can't open or decode; the user gets our one line about it instead.
+        # Read when they are first imported or used, so set here; who hunts a bug sets their own.
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         try:
             with explained():
                 return body(argv)
@@ -40,13 +44,22 @@ def command(body: Main) -> Callable[..., int]:
     return main
 
 
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the defaults that say something: not the False of a switch, not the None of a flag left out."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
+
+
 def parser(prog: str, description: str) -> argparse.ArgumentParser:
-    """Return a parser without abbreviated flags whose help shows every default."""
+    """Return a parser without abbreviated flags whose help shows the defaults."""
     return argparse.ArgumentParser(
         prog=prog,
         description=description,
         allow_abbrev=False,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
 
 

@@ -13,6 +13,7 @@ from edge.errors import MissingPackage
 # Imported module -> (extra of tinysight, distributions that serve where only a copy of edge/ is at hand).
 _EXTRAS: dict[str, tuple[str, str]] = {
     "cv2": ("edge", "opencv-python-headless"),
+    "cv2.highgui": ("edge-display", "opencv-python"),
     "ai_edge_litert": ("edge", "ai-edge-litert"),
     "tensorflow": ("train", "tensorflow"),
     "tf_keras": ("train", "tf-keras"),
@@ -35,7 +36,7 @@ def install_line(module: str) -> str:
         KeyError: If no extra provides `module`.
     """
     extra, distribution = _EXTRAS[module]
-    extras = extra if extra == "edge" else f"edge,{extra}"
+    extras = extra if extra.startswith("edge") else f"edge,{extra}"
     root = Path(__file__).resolve().parent.parent
     if (root / "pyproject.toml").is_file():
         target = f"-e '{root}[{extras}]'"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from edge.errors import MissingPackage, UserError
 from edge.extras import install_line
 
 Scores = npt.NDArray[np.float32]
+_LARGEST_TEXT = 1 << 24  # bytes, unpacked; labels and metadata need thousands, a zip bomb wants gigabytes
 
 
 class Runtime(Protocol):
@@ -50,7 +52,7 @@ def load(path: Path, num_threads: int) -> Runtime:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"Expected a model at {path}, could not read it: {error.strerror}") from error
+        raise UserError(f"Expected a model at {path}, could not read it: {error.strerror}; name another") from error
     if path.suffix == ".onnx":
         return OnnxRuntime(path, num_threads)
     if data[4:8] != b"TFL3":  # the file identifier of a TFLite flatbuffer
@@ -158,8 +160,8 @@ def _embedded_files(path: Path) -> dict[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
-                if entry.filename.endswith((".txt", ".json")) and entry.file_size <= 1 << 24:
+                if entry.filename.endswith((".txt", ".json")) and entry.file_size <= _LARGEST_TEXT:
                     texts[entry.filename] = archive.read(entry).decode("utf-8")
-    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
         raise UserError(f"The files appended to {path} are damaged: {error}; copy the model again") from error
     return texts

@@ -1,0 +1,170 @@
+"""Says what a camera sees, frame after frame.
+
+    python edge/camera_classify.py --model model_int8.tflite --source 0
+
+Runs from a checkout, installed (`python -m edge.camera_classify`), or from a copy of this folder alone with numpy,
+OpenCV and one runtime. Ends with exit code 0 at the end of a video or folder, after --max-frames answers, and on
+Ctrl-C or SIGTERM, which are how an endless loop is ended.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run by path: the folder above edge/ takes the place of edge/ itself
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import argparse
+import contextlib
+import itertools
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from edge.answers import Answer, Tally, open_sink
+from edge.command import add_num_threads_flag, command, parser, positive_int
+from edge.errors import UserError
+
+if TYPE_CHECKING:
+    from edge.camera import Shot
+    from edge.classifier import Classifier
+
+_DESCRIPTION = """\
+Says what a camera sees: one answer a frame, as a line on stdout or as JSON. A camera or stream always gives its newest
+frame; the frames that were left out are counted as dropped. A video file plays at its own pace, as a camera would,
+unless --every-frame asks for all of it. A folder gives each of its photos. Ctrl-C or SIGTERM end the loop."""
+
+
+class _StopRequest:
+    """Whether SIGINT or SIGTERM came."""
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def came(self) -> bool:
+        """Tell whether the loop is to end."""
+        return self._came
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals over; a second one ends the process as if nobody had."""
+        former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def receive(number: int, _frame: object) -> None:
+            self._came = True  # nothing else: a lock taken in a handler could be held by what it interrupted
+            signal.signal(number, former[signal.Signals(number)])
+
+        for number in former:
+            signal.signal(number, receive)
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see the module."""
+    flags = _parse_flags(argv)
+
+    from edge.camera import open_shots
+    from edge.classifier import Classifier
+    from edge.sources import parse_source
+
+    source = parse_source(flags.source)
+    stop, tally = _StopRequest(), Tally()
+
+    def skip(error: UserError) -> None:
+        tally.skipped += 1
+        _note(f"skipped: {error}")
+
+    with contextlib.ExitStack() as stack:
+        write = stack.enter_context(open_sink(flags.jsonl))
+        show = stack.enter_context(_open_window()) if flags.show else None
+        stack.enter_context(stop.listening())
+        # The camera before the model: the runtime greets on stderr, and a missing camera is to be one line. Where the
+        # camera is waited for the other way round: a mistyped model is not to be found out hours later.
+        waiting = Classifier(flags.model, flags.num_threads) if flags.wait else None
+        shots = stack.enter_context(
+            open_shots(
+                source,
+                every_frame=flags.every_frame,
+                wait=flags.wait,
+                stopped=stop.came,
+                report=_note,
+                skip=skip,
+            )
+        )
+        classifier = waiting or Classifier(flags.model, flags.num_threads)
+        if not classifier.has_labels:
+            _note(f"{flags.model} carries no labels; answering with the numbers of its classes")
+        try:
+            for answer in _answers(classifier, itertools.islice(shots, flags.max_frames), tally):
+                write(answer)
+                if (show is not None and not show(answer)) or stop.came():
+                    break
+        finally:
+            _note(str(tally))
+    if tally.skipped and not tally.answered:
+        raise UserError(f"Expected photos in {source.name}, none of the {tally.skipped} could be read")
+    return 0
+
+
+def _answers(classifier: Classifier, shots: Iterator[Shot], tally: Tally) -> Iterator[Answer]:
+    """Answer shot after shot."""
+    for shot in shots:
+        start = time.perf_counter()
+        prediction = classifier.classify(shot.frame)[0]
+        answer = Answer(shot, prediction, (time.perf_counter() - start) * 1e3)
+        tally.add(answer, start)
+        yield answer
+
+
+@contextlib.contextmanager
+def _open_window() -> Iterator[Callable[[Answer], bool]]:
+    """Give what shows an answer in a window, and says False once the user closes it."""
+    from edge.overlay import Window
+
+    window = Window()
+    try:
+        yield lambda answer: window.show(answer.shot.frame, answer.to_text().strip())
+    finally:
+        window.close()
+
+
+def _note(line: str) -> None:
+    """Tell the user, beside the answers."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _parse_flags(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    flags = parser("camera_classify.py", _DESCRIPTION)
+    flags.add_argument(
+        "--model", type=Path, default=Path("runs/latest/model_int8.tflite"), metavar="FILE", help=".tflite or .onnx"
+    )
+    flags.add_argument(
+        "--source",
+        default="auto",
+        metavar="SRC",
+        help="camera number, /dev/video*, video file, folder of photos, rtsp:// or http:// address, "
+        "or auto: the first camera that gives a frame",
+    )
+    flags.add_argument(
+        "--every-frame", action="store_true", help="answer each frame of a video file, as fast as it goes"
+    )
+    flags.add_argument("--max-frames", type=positive_int, metavar="N", help="end after N answers")
+    flags.add_argument(
+        "--jsonl", type=Path, metavar="FILE", help="append the answers to FILE as JSON, one a line; - is stdout"
+    )
+    flags.add_argument("--show", action="store_true", help="show the frames in a window; q or Escape ends")
+    flags.add_argument("--wait", action="store_true", help="wait for a camera or stream that isn't there yet")
+    add_num_threads_flag(flags)
+    return flags.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
