@@ -49,12 +49,9 @@ def project_files(*folders: str) -> list[Path]:
 
 def build_wheel(folder: Path) -> Path:
     """Build the wheel into `folder` with the environment's own hatchling, so without network, and return its path."""
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    line = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"hatchling built no wheel: {done.stderr}")
     (wheel,) = folder.glob("*.whl")
     return wheel
