@@ -15,6 +15,7 @@ import hashlib
 import itertools
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -63,8 +64,8 @@ class _Model:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print a table, write the figures as JSON where asked."""
     flags = _parse(argv)
-    if flags.json and (flags.json.is_dir() or not flags.json.parent.is_dir()):
-        raise UserError(f"Expected a file in an existing folder for --json, got {flags.json}")
+    if flags.json and (flags.json.is_dir() or not os.access(flags.json.parent, os.W_OK)):  # now, not after a minute
+        raise UserError(f"Expected a file in a folder that can be written to for --json, got {flags.json}")
     from benchmarks.machine import fingerprint, usable_cores
     from edge.run_folder import model_files, resolve_run, write_json
 

@@ -6,6 +6,7 @@ Not zeros: a network's speed hardly depends on what it sees, but a figure should
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +50,9 @@ def pixels_beside(model: Path) -> Pixels:
 def _read_images(evaluation: Path) -> Frame:
     """Return the images (N, H, W, 3) uint8 RGB of an eval.npz."""
     try:
-        with np.load(evaluation, allow_pickle=False) as arrays:
-            images: Frame = arrays["images"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        with evaluation.open("rb") as file:
+            images: Frame = np.load(file, allow_pickle=False)["images"]
+    except (OSError, ValueError, LookupError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{evaluation} is damaged ({error}); write it again: python -m convert.quantize") from error
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or images.size == 0:
         raise UserError(

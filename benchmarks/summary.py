@@ -1,0 +1,142 @@
+"""One table of a run: each file with its size, accuracy, agreement with the Keras model, and latency.
+
+    python -m benchmarks.summary --run runs/latest
+
+Only reads what train.run, convert.quantize and `benchmarks.latency --json` wrote.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.command import add_run_flag, command, parser
+from edge.errors import UserError
+from edge.run_folder import read_json, resolve_run
+
+
+@dataclass(frozen=True)
+class FileSummary:
+    """A line of the table; None is what nobody measured.
+
+    Attributes:
+        file: The file's name.
+        size_bytes: Its size.
+        accuracy: On the test split, 0-1.
+        agreement: Share of the test photos on which it answers as model.keras does, 0-1.
+        invoke_ms: Median time of an inference.
+        frame_to_label_ms: Median time from a decoded camera frame to its label.
+    """
+
+    file: str
+    size_bytes: int
+    accuracy: float
+    agreement: float | None
+    invoke_ms: float | None
+    frame_to_label_ms: float | None
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table."""
+    flags = parser("python -m benchmarks.summary", "Show a run's files: size, accuracy, agreement, latency.")
+    add_run_flag(flags)
+    flags.add_argument(
+        "--latency", type=Path, metavar="FILE", help="JSON of benchmarks.latency (default: latency.json in the run)"
+    )
+    arguments = flags.parse_args(argv)
+    resolve_run(arguments.run)  # only to say so where it isn't there: advice names the folder as the user typed it
+    n, lines = summarize(arguments.run, arguments.latency or arguments.run / "latency.json")
+    _print_table(n, lines)
+    return 0
+
+
+def summarize(run: Path, latency: Path) -> tuple[int, list[FileSummary]]:
+    """Gather the lines of the table, the Keras model's first.
+
+    Args:
+        run: The run's folder.
+        latency: The JSON that benchmarks.latency wrote; of it the rows of the fewest threads count.
+
+    Returns:
+        Number of test photos, and the lines.
+
+    Raises:
+        UserError: If a file is missing, isn't what its command writes, or times an older model.
+    """
+    train = "python -m train.run"
+    convert = f"python -m convert.quantize --int8 --run {run}"
+    measure = f"python -m benchmarks.latency --run {run} --json {latency}"
+    metrics, conversion = read_json(run / "metrics.json", train), read_json(run / "conversion.json", convert)
+    timed = read_json(latency, measure)
+    try:
+        keras = run / "model.keras"
+        n = int(metrics["test"]["n"])
+        lines = [FileSummary(keras.name, keras.stat().st_size, float(metrics["test"]["accuracy"]), None, None, None)]
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise UserError(f"Expected a finished training in {run}, {_lack(error)}; train again: {train}") from error
+    try:
+        rows = _fewest_threads(timed["rows"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"Expected timed rows in {latency}, {_lack(error)}; measure again: {measure}") from error
+    try:
+        for file, entry in conversion["files"].items():
+            row = rows.get(file, {})
+            if row and row.get("sha256") != entry["sha256"]:
+                raise UserError(f"{latency} timed another {file} than the one in {run}; measure again: {measure}")
+            lines.append(
+                FileSummary(
+                    file,
+                    int(entry["size_bytes"]),
+                    float(entry["test"]["accuracy"]),
+                    float(entry["test"]["agreement"]),
+                    float(row["invoke_ms"]["p50"]) if row else None,
+                    float(row["frame_to_label_ms"]["p50"]) if row else None,
+                )
+            )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"conversion.json of {run} or {latency}: {_lack(error)}; write again: {convert}") from error
+    return n, lines
+
+
+def _fewest_threads(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return each file's row with the fewest threads, by the file's name."""
+    ordered = sorted(rows, key=lambda row: -int(row["num_threads"]))
+    return {Path(row["model"]).name: row for row in ordered}  # the last of a name stays
+
+
+def _lack(error: Exception) -> str:
+    """Say what an error of reading a JSON's keys means."""
+    return f"{error} is missing" if isinstance(error, KeyError) else f"got {error}"
+
+
+def _print_table(n: int, lines: Sequence[FileSummary]) -> None:
+    """Print the lines with rich."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(
+        title=f"On {n:,} test photos", title_justify="left", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0)
+    )
+    table.add_column("file", overflow="fold")
+    for heading in ("size", "accuracy", "agreement", "invoke", "frame to label"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for line in lines:
+        table.add_row(
+            escape(line.file),
+            f"{line.size_bytes / 1e6:,.2f} MB",
+            f"{line.accuracy:.1%}",
+            "" if line.agreement is None else f"{line.agreement:.1%}",
+            "" if line.invoke_ms is None else f"{line.invoke_ms:.3f} ms",
+            "" if line.frame_to_label_ms is None else f"{line.frame_to_label_ms:.3f} ms",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

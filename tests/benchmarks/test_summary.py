@@ -1,0 +1,139 @@
+import json
+
+import pytest
+
+from benchmarks.summary import FileSummary, main, summarize
+from edge import UserError
+
+CONVERSION = {
+    "files": {
+        "model_float32.tflite": {
+            "size_bytes": 400_000,
+            "sha256": "f" * 64,
+            "test": {"n": 394, "accuracy": 0.79, "agreement": 1.0},
+        },
+        "model_int8.tflite": {
+            "size_bytes": 104_000,
+            "sha256": "8" * 64,
+            "test": {"n": 394, "accuracy": 0.787, "agreement": 0.985},
+        },
+        "model_float32.onnx": {
+            "size_bytes": 399_000,
+            "sha256": "0" * 64,
+            "test": {"n": 394, "accuracy": 0.79, "agreement": 1.0},
+        },
+    }
+}
+
+
+def _row(model, digit, num_threads, invoke, frame_to_label):
+    return {
+        "model": model,
+        "sha256": digit * 64,
+        "num_threads": num_threads,
+        "invoke_ms": {"p50": invoke},
+        "frame_to_label_ms": {"p50": frame_to_label},
+    }
+
+
+LATENCY = {
+    "rows": [
+        _row("model_float32.tflite", "f", 1, 2.0, 2.2),
+        _row("runs/demo/model_int8.tflite", "8", 1, 0.5, 0.7),  # timed by its path
+        _row("model_float32.tflite", "f", 4, 1.0, 1.2),
+    ]
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "model.keras").write_bytes(b"k" * 1_200_000)
+    _write(tmp_path / "metrics.json", {"test": {"n": 394, "accuracy": 0.7921}})
+    _write(tmp_path / "conversion.json", CONVERSION)
+    _write(tmp_path / "latency.json", LATENCY)
+    return tmp_path
+
+
+def _write(path, content):
+    path.write_text(json.dumps(content))
+
+
+def test_lines(run):
+    assert summarize(run, run / "latency.json") == (
+        394,
+        [
+            FileSummary("model.keras", 1_200_000, 0.7921, None, None, None),
+            FileSummary("model_float32.tflite", 400_000, 0.79, 1.0, 2.0, 2.2),
+            FileSummary("model_int8.tflite", 104_000, 0.787, 0.985, 0.5, 0.7),
+            FileSummary("model_float32.onnx", 399_000, 0.79, 1.0, None, None),
+        ],
+    )
+
+
+def test_the_table(run, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["--run", str(run)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["On", "394", "test", "photos"] in lines
+    assert ["model.keras", "1.20", "MB", "79.2%"] in lines
+    assert ["model_int8.tflite", "0.10", "MB", "78.7%", "98.5%", "0.500", "ms", "0.700", "ms"] in lines
+    assert ["model_float32.onnx", "0.40", "MB", "79.0%", "100.0%"] in lines
+
+
+def test_a_latency_file_of_another_name(run, capsys):
+    (run / "latency.json").rename(run / "pi.json")
+    assert main(["--run", str(run), "--latency", str(run / "pi.json")]) == 0
+    assert "0.500 ms" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("file", "made_by"),
+    [
+        ("metrics.json", "python -m train.run"),
+        ("model.keras", "python -m train.run"),
+        ("conversion.json", "python -m convert.quantize --int8 --run {run}"),
+        ("latency.json", "python -m benchmarks.latency --run {run} --json {run}/latency.json"),
+    ],
+)
+def test_a_missing_file_is_answered_with_the_command_that_writes_it(run, file, made_by, capsys):
+    (run / file).unlink()
+    assert main(["--run", str(run)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert said.err.endswith(made_by.format(run=run) + "\n")
+    assert said.err.count("\n") == 1
+
+
+def test_a_missing_run(tmp_path, capsys):
+    assert main(["--run", str(tmp_path / "none")]) == 1
+    assert "train.run" in capsys.readouterr().err
+
+
+def test_figures_of_an_older_model_are_refused(run):
+    _write(run / "latency.json", {"rows": [_row("model_int8.tflite", "7", 1, 0.5, 0.7)]})
+    with pytest.raises(UserError, match=r"timed another model_int8\.tflite .*benchmarks\.latency"):
+        summarize(run, run / "latency.json")
+
+
+@pytest.mark.parametrize("file", ["metrics.json", "conversion.json", "latency.json"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        [],
+        {"test": 1, "files": 1, "rows": 1},
+        {"test": {"n": "x", "accuracy": 1}, "files": {"a": {}}, "rows": [{}]},
+        {"test": {"n": 1, "accuracy": None}, "files": {"a": 1}, "rows": [{"num_threads": "x"}]},
+        {
+            "test": {"n": 1},
+            "files": {"a": {"sha256": "", "size_bytes": 1, "test": []}},
+            "rows": [{"num_threads": 1, "model": "model_int8.tflite", "sha256": "8" * 64}],
+        },
+    ],
+    ids=str,
+)
+def test_a_file_that_says_something_else_is_refused(run, file, content):
+    _write(run / file, content)
+    with pytest.raises(UserError, match=r"python -m (train|convert|benchmarks)\."):
+        summarize(run, run / "latency.json")
