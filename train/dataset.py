@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -90,6 +91,11 @@ class Manifest:
             raise ValueError(f"Expected a split of {SPLITS}. Received: {split!r}")
         return tuple(photo for photo in self.files if photo.split == split)
 
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return the number of photos of each class in each split: split -> label -> photos."""
+        counts = Counter((photo.split, photo.label) for photo in self.files)
+        return {split: {label: counts[split, label] for label in self.labels} for split in SPLITS}
+
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a manifest as dataset.json, whole or not at all."""
@@ -115,6 +121,8 @@ def _parse(content: dict[str, Any]) -> Manifest:
     """Build a manifest from JSON; ValueError, KeyError or TypeError where it is none."""
     split = content["split"]
     ratios = tuple(int(percent) for percent in split["ratios"])
+    if len(ratios) != 3:
+        raise ValueError(f"expected three percents as 'ratios', got {split['ratios']}")
     manifest = Manifest(
         name=_text(content, "name"),
         source=_text(content, "source"),

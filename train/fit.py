@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from rich.progress import TextColumn
 from edge.errors import UserError
 from edge.run_folder import write_whole
 from train.augment import Augmentation
+from train.history import Epoch, best_epoch
 from train.models import MODELS
 from train.pipeline import Images, Labels, plain_batches, training_batches
 from train.progress import progress_bar
@@ -32,40 +31,19 @@ class Recipe:
         batch_size: Images in a batch.
         learning_rate: Adam's.
         patience: Epochs without a lower validation loss after which training stops.
-        seed: Seed of order, augmentation, first weights and dropout.
+        seed: Seed of order and augmentation.
         precision: Keras's policy: "float32", "mixed_float16" or "mixed_bfloat16".
         augmentation: What is done to training images.
     """
 
-    model: str = "cnn"
-    epochs: int = 30
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    patience: int = 6
-    seed: int = 0
+    model: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    patience: int
+    seed: int
     precision: str = "float32"
     augmentation: Augmentation = field(default_factory=Augmentation)
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """A line of history.csv.
-
-    Attributes:
-        epoch: Number, from 1.
-        loss: Mean loss over the augmented training images, with dropout.
-        accuracy: Their accuracy, 0-1.
-        val_loss: Loss on the validation split.
-        val_accuracy: Its accuracy, 0-1.
-        seconds: Duration, validation included.
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    seconds: float
 
 
 def train_model(
@@ -85,45 +63,28 @@ def train_model(
         validation loss; and the epochs.
 
     Raises:
-        UserError: If the loss grows beyond all bounds.
+        UserError: If the loss stops being a number.
     """
     image_size = train[0].shape[1:3]
     keras.mixed_precision.set_global_policy(recipe.precision)
     try:
         model = MODELS[recipe.model](image_size, classes)
+        model.compile(keras.optimizers.Adam(recipe.learning_rate), "categorical_crossentropy", metrics=["accuracy"])
     finally:
         keras.mixed_precision.set_global_policy("float32")
-    model.compile(keras.optimizers.Adam(recipe.learning_rate), "categorical_crossentropy", metrics=["accuracy"])
     watch = _Watch(recipe, len(train[0]), console)
-    model.fit(
-        training_batches(*train, classes, recipe.batch_size, recipe.epochs, recipe.seed, recipe.augmentation),
-        steps_per_epoch=math.ceil(len(train[0]) / recipe.batch_size),
-        epochs=recipe.epochs,
-        validation_data=plain_batches(*validation, classes, recipe.batch_size),
-        callbacks=[
-            keras.callbacks.EarlyStopping(patience=recipe.patience, restore_best_weights=True),
-            watch,
-        ],
-        verbose=0,
-    )
-    saved = MODELS[recipe.model](image_size, classes)
-    saved.set_weights(model.get_weights())
-    return saved, watch.epochs
-
-
-def best_epoch(epochs: list[Epoch]) -> Epoch:
-    """Return the epoch whose weights were kept: the first of the lowest validation loss."""
-    return min(epochs, key=lambda epoch: epoch.val_loss)
-
-
-def write_history(epochs: list[Epoch], path: Path) -> None:
-    """Write history.csv, a line an epoch."""
-    text = io.StringIO()
-    names = [each.name for each in fields(Epoch)]
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([f"{getattr(epoch, name):.6g}" for name in names] for epoch in epochs)
-    write_whole(path, text.getvalue().encode())
+    with watch.bar:
+        model.fit(
+            training_batches(*train, classes, recipe.batch_size, recipe.epochs, recipe.seed, recipe.augmentation),
+            steps_per_epoch=math.ceil(len(train[0]) / recipe.batch_size),
+            epochs=recipe.epochs,
+            validation_data=plain_batches(*validation, classes, recipe.batch_size),
+            callbacks=[keras.callbacks.EarlyStopping(patience=recipe.patience, restore_best_weights=True), watch],
+            verbose=0,
+        )
+    trained = MODELS[recipe.model](image_size, classes)
+    trained.set_weights(model.get_weights())
+    return trained, watch.epochs
 
 
 def save_model(model: keras.Model, path: Path) -> None:
@@ -142,33 +103,32 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, recipe: Recipe, images: int, console: Console) -> None:
         super().__init__()
         self.epochs: list[Epoch] = []
+        self.bar = progress_bar(console, TextColumn("{task.fields[rate]:>5} images/s  loss {task.fields[loss]}"))
+        self._task = self.bar.add_task("", rate="", loss="")
         self._recipe, self._images, self._console = recipe, images, console
-        self._bar = progress_bar(console, TextColumn("{task.fields[rate]:>5} images/s  loss {task.fields[loss]}"))
         self._started = 0.0
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._bar.start()
-        self._task = self._bar.add_task("", total=None, rate="", loss="")
-
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start the epoch's bar."""
         self._started = time.perf_counter()
         steps = math.ceil(self._images / self._recipe.batch_size)
-        self._bar.reset(self._task, total=steps, description=f"epoch {epoch + 1}/{self._recipe.epochs}")
+        self.bar.reset(self._task, total=steps, description=f"epoch {epoch + 1}/{self._recipe.epochs}")
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        loss = (logs or {})["loss"]
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
+        """Move the bar; stop where the loss is lost."""
+        loss = logs["loss"]
         if not math.isfinite(loss):
             raise UserError(
                 f"Expected a finite loss, got {loss} in epoch {len(self.epochs) + 1}; "
-                f"try a lower --learning-rate than {self._recipe.learning_rate:g} or --precision float32"
+                f"train with a lower --learning-rate than {self._recipe.learning_rate:g}, or --precision float32"
             )
         done = min((batch + 1) * self._recipe.batch_size, self._images)
         rate = f"{done / (time.perf_counter() - self._started):.0f}"
-        self._bar.update(self._task, completed=batch + 1, rate=rate, loss=f"{loss:.3f}")
+        self.bar.update(self._task, completed=batch + 1, rate=rate, loss=f"{loss:.3f}")
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Record the epoch and print its line."""
         seconds = time.perf_counter() - self._started
-        logs = logs or {}
         last = Epoch(epoch + 1, logs["loss"], logs["accuracy"], logs["val_loss"], logs["val_accuracy"], seconds)
         self.epochs.append(last)
         mark = "  best so far" if best_epoch(self.epochs) is last else ""
@@ -178,6 +138,3 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             f"  loss {last.loss:.3f}  accuracy {last.accuracy:6.1%}"
             f"  validation: loss {last.val_loss:.3f}  accuracy {last.val_accuracy:6.1%}{mark}"
         )
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._bar.stop()

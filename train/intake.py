@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -148,9 +147,3 @@ def _split(usable: list[_Checked], settings: SplitSettings, given: tuple[str, ..
         split = dealt[each.sha256] if each.sha256 in dealt else str(each.candidate.split)
         photos.append(Photo(each.candidate.path.as_posix(), each.sha256, each.candidate.label, split))
     return photos
-
-
-def count_splits(manifest: Manifest) -> dict[str, dict[str, int]]:
-    """Return the number of photos of each class in each split: split -> label -> photos."""
-    counts = Counter((photo.split, photo.label) for photo in manifest.files)
-    return {split: {label: counts[split, label] for label in manifest.labels} for split in SPLITS}

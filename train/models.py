@@ -19,12 +19,12 @@ def cnn(image_size: tuple[int, int], classes: int) -> keras.Model:
 
     pixels = keras.Input((*image_size, 3), name="image")
     x = layers.Rescaling(1 / 255, name="scale", dtype="float32")(pixels)
-    for filters in (32, 64, 128):
-        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-        x = layers.MaxPooling2D()(x)
-    x = layers.Flatten()(x)
-    x = layers.Dense(128, activation="relu")(x)
-    x = layers.Dropout(0.5)(x)
+    for block, filters in enumerate((32, 64, 128), 1):
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv_{block}")(x)
+        x = layers.MaxPooling2D(name=f"pool_{block}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(128, activation="relu", name="dense")(x)
+    x = layers.Dropout(0.5, name="dropout")(x)
     # float32 also under mixed precision: a softmax in 16 bits loses small scores
     scores = layers.Dense(classes, activation="softmax", name="scores", dtype="float32")(x)
     return keras.Model(pixels, scores, name="cnn")

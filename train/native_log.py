@@ -25,7 +25,7 @@ def to_file(path: Path) -> Iterator[None]:
         python_stderr.flush()
         os.dup2(log, 2)
         if _writes_to_descriptor_2(python_stderr):
-            sys.stderr = open(screen, "w", buffering=1, closefd=False, encoding="utf-8")  # noqa: PTH123, SIM115
+            sys.stderr = open(screen, "w", buffering=1, closefd=False, encoding="utf-8")  # noqa: SIM115
         yield
     finally:
         sys.stderr.flush()

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 def stderr_console() -> Console:
-    """Return a console on stderr that prints text as it is: no markup, no colours that a name might trigger."""
-    return Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    """Return a console on stderr that prints text as it is: nothing in a name is markup."""
+    return Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def progress_bar(console: Console, *columns: TextColumn) -> Progress:

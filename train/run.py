@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import shutil
+import shlex
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
-from importlib import metadata
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import edge
 from edge.command import command, parser, positive_int
-from edge.errors import UserError
 from edge.run_folder import write_json
+from train.dataset import SPLITS
 from train.device import PRECISIONS
 from train.models import MODELS, SMALLEST_SIDE
 
@@ -27,14 +22,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from train.dataset import Manifest
-
-_LIBRARIES = ("tensorflow", "tf-keras", "numpy", "opencv-python-headless", "opencv-python", "pillow", "scikit-learn")
-
-# What a run's folder holds, in case it is overwritten: converted files of the old model must not stay beside the new.
-_OF_A_RUN = (
-    "config.json", "dataset.json", "model*.keras", "history.csv", "metrics.json", "plots",
-    "model_*.tflite", "model_*.onnx", "conversion.json", "eval.npz",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,43 +88,48 @@ def run(settings: Settings, force: bool = False) -> None:
     Raises:
         UserError: If the data or the output folder won't do.
     """
+    from train import native_log, output
     from train.dataset import SplitSettings, write_manifest
-    from train.intake import count_splits, take_in
+    from train.intake import take_in
     from train.progress import counting, stderr_console
     from train.sources import find_source
 
     started = time.perf_counter()
     console = stderr_console()
-    _check_output(settings.output, force)
+    output.check_output(settings.output, force)
     source = find_source(settings.data)
     for note in source.notes:
         console.print(note)
     with counting(console, "checking photos", len(source.candidates)) as advance:
         manifest = take_in(source, SplitSettings(settings.split, settings.seed), advance)
-    _tell_photos(manifest, count_splits(manifest), console)
-    _clear(settings.output)
+    _tell_photos(manifest, console)
+    output.clear_output(settings.output)
     write_manifest(manifest, settings.output / "dataset.json")
-    metrics = _train(settings, manifest, console)
-    metrics["seconds"] = round(time.perf_counter() - started, 1)
+    with native_log.to_file(settings.output / "train.log"):
+        metrics = _train(settings, manifest, console)
+    metrics["training"]["seconds"] = round(time.perf_counter() - started, 1)
     write_json(settings.output / "metrics.json", metrics)  # last: it marks a finished run
-    _point_latest(settings.output, console)
+    if not output.point_latest(settings.output):
+        console.print(f"{settings.output.parent / 'latest'} is no link and stays as it is")
     _tell_result(settings.output, metrics)
 
 
 def _train(settings: Settings, manifest: Manifest, console: Console) -> dict[str, Any]:
-    """Train and judge; write all but metrics.json, whose content is returned."""
+    """Train, judge and draw; write all but metrics.json, whose content is returned."""
     from train import device
 
     console.print("starting TensorFlow ...")
     device.prepare(settings.seed)
-    from train import plots
     from train.evaluate import evaluate
-    from train.fit import Recipe, best_epoch, save_model, train_model, write_history
+    from train.fit import Recipe, save_model, train_model
+    from train.history import best_epoch, write_history
+    from train.output import write_config
     from train.pipeline import plain_batches
     from train.pixels import load_images
+    from train.plots import plot_run
     from train.progress import counting
 
-    precision = device.choose_precision(settings.precision)
+    name, precision = device.device_name(), device.choose_precision(settings.precision)
     recipe = Recipe(
         model=settings.model,
         epochs=settings.epochs,
@@ -147,14 +139,11 @@ def _train(settings: Settings, manifest: Manifest, console: Console) -> dict[str
         seed=settings.seed,
         precision=precision,
     )
-    name = device.device_name()
+    found = {"device": name, "precision_used": precision, "augmentation": asdict(recipe.augmentation)}
+    write_config(settings.output, {**asdict(settings), "output": str(settings.output), **found})
     console.print(f"training on {name}, {precision}; stops after {settings.patience} epochs without improvement")
-    _write_config(settings, {"device": name, "precision_used": precision, "augmentation": asdict(recipe.augmentation)})
     with counting(console, "decoding photos", len(manifest.files)) as advance:
-        pixels = {
-            split: load_images(manifest, split, settings.image_size, advance)
-            for split in ("train", "validation", "test")
-        }
+        pixels = {split: load_images(manifest, split, settings.image_size, advance) for split in SPLITS}
     model, epochs = train_model(recipe, pixels["train"], pixels["validation"], len(manifest.labels), console)
     save_model(model, settings.output / "model.keras")
     write_history(epochs, settings.output / "history.csv")
@@ -163,83 +152,21 @@ def _train(settings: Settings, manifest: Manifest, console: Console) -> dict[str
         images, truth = pixels[split]
         batches = plain_batches(images, truth, len(manifest.labels), settings.batch_size)
         metrics[split] = evaluate(model.predict(batches, verbose=0), truth, manifest.labels)
-    best = best_epoch(epochs)
-    metrics["training"] = {"epochs": len(epochs), "best_epoch": best.epoch, "parameters": model.count_params()}
-    plots.plot_loss(epochs, settings.output / "plots" / "loss.png")
-    plots.plot_accuracy(epochs, settings.output / "plots" / "accuracy.png")
-    test = metrics["test"]
-    title = f"{manifest.name}, {test['n']} test photos: {test['accuracy']:.1%} right"
-    plots.plot_confusion_matrix(
-        test["confusion_matrix"], manifest.labels, title, settings.output / "plots" / "confusion_matrix.png"
-    )
+    trained = {"epochs": len(epochs), "best_epoch": best_epoch(epochs).epoch, "parameters": model.count_params()}
+    metrics["training"] = trained
+    plot_run(epochs, metrics["test"], manifest.labels, manifest.name, settings.output / "plots")
     return metrics
 
 
-def _write_config(settings: Settings, found: dict[str, Any]) -> None:
-    """Write config.json: the settings, what they led to, and what it all ran with."""
-    versions = {}
-    for library in _LIBRARIES:
-        try:
-            versions[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
-    content = {
-        **asdict(settings),
-        "output": str(settings.output),
-        **found,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "tinysight": edge.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "libraries": versions,
-    }
-    write_json(settings.output / "config.json", content)
-
-
-def _check_output(output: Path, force: bool) -> None:
-    """Raise a UserError where a run at `output` would harm what is there."""
-    if not output.exists():
-        return
-    if not output.is_dir():
-        raise UserError(f"Expected a folder as --output, got {output}, which is a file")
-    if (output / "metrics.json").exists() and not force:
-        raise UserError(f"There is a finished run in {output}; choose another --output, or overwrite it by --force")
-    if any(output.iterdir()) and not (output / "dataset.json").exists():
-        raise UserError(f"Expected a new folder, an empty one or a run's as --output; {output} holds other things")
-
-
-def _clear(output: Path) -> None:
-    """Make the run's folder, without the files of a run that was there."""
-    output.mkdir(parents=True, exist_ok=True)
-    for pattern in _OF_A_RUN:
-        for path in output.glob(pattern):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-
-
-def _point_latest(output: Path, console: Console) -> None:
-    """Make `latest`, beside the run's folder, a link to it; a real file or folder of that name stays."""
-    latest = output.resolve().parent / "latest"
-    if output.resolve() == latest or (latest.exists() and not latest.is_symlink()):
-        console.print(f"{latest} is no link and stays as it is; use --run {output}")
-        return
-    with tempfile.TemporaryDirectory(prefix=".latest-", dir=latest.parent) as folder:
-        link = Path(folder, "latest")
-        link.symlink_to(output.resolve().name)
-        os.replace(link, latest)  # noqa: PTH105 - one step: there is no moment without a latest
-
-
-def _tell_photos(manifest: Manifest, counts: dict[str, dict[str, int]], console: Console) -> None:
-    """Print how many photos of each class are in each split, and each photo that was left out."""
+def _tell_photos(manifest: Manifest, console: Console) -> None:
+    """Print each photo that was left out, and how many of each class are in each split."""
     for file in manifest.quarantined:
         console.print(f"left out: {file.path}: {file.reason}")
     if manifest.quarantined:
         console.print(f"{len(manifest.quarantined)} left out, untouched; listed in dataset.json")
     licence = f", licence {manifest.licence}" if manifest.licence else ""
     console.print(f"{manifest.name}: {len(manifest.files):,} photos, {len(manifest.labels)} classes{licence}")
-    for split, by_label in counts.items():
+    for split, by_label in manifest.counts().items():
         parts = ", ".join(f"{label} {count:,}" for label, count in by_label.items())
         console.print(f"  {split:<10} {sum(by_label.values()):>6,}  ({parts})")
 
@@ -255,7 +182,7 @@ def _tell_result(output: Path, metrics: dict[str, Any]) -> None:
     )
     print(f"macro F1       {test['macro_f1']:.3f}")
     print(f"run            {output}")
-    print(f"next           python -m convert.quantize --int8 --run {output}")
+    print(f"next           python -m convert.quantize --int8 --run {shlex.quote(str(output))}")
 
 
 def _flags() -> argparse.ArgumentParser:

@@ -11,6 +11,8 @@ from edge.errors import UserError
 from edge.preprocess import PHOTO_SUFFIXES
 from train.dataset import Quarantined
 
+SOLAR_CELLS = "solar-cells"
+
 _SPLIT_NAMES = {
     "train": "train",
     "valid": "validation",
@@ -72,9 +74,6 @@ def find_source(data: str) -> Source:
     if not root.is_dir():
         raise UserError(f"Expected a folder of photos or {SOLAR_CELLS!r} as data, got {data!r}, which is neither")
     return read_folder(root)
-
-
-SOLAR_CELLS = "solar-cells"
 
 
 def find_solar_cells() -> Source:
@@ -147,13 +146,13 @@ def _check_labels(root: Path, labels: tuple[str, ...], candidates: list[Candidat
     if not labels:
         raise UserError(f"Expected photos in one folder per class in {root}, found none; {advice}")
     if len(labels) == 1:
-        raise UserError(f"Expected at least two classes in {root}, found only {escape(labels[0])!r}; {advice}")
+        raise UserError(f"Expected at least two classes in {root}, found only '{escape(labels[0])}'; {advice}")
     for label in labels:
         if escape(label) != label:
-            raise UserError(f"Expected a printable UTF-8 name of a class, got {escape(label)!r}; rename the folder")
+            raise UserError(f"Expected a printable UTF-8 name of a class, got '{escape(label)}'; rename the folder")
     strange = sorted({candidate.label for candidate in candidates} - set(labels))
     if strange:
-        raise UserError(f"Expected only classes that train/ has too, got {escape(strange[0])!r}; rename or remove it")
+        raise UserError(f"Expected only classes that train/ has too, got '{escape(strange[0])}'; rename or remove it")
 
 
 def _in_class_folders(root: Path, above: Path, split: str | None, unreadable: list[Quarantined]) -> Iterator[Candidate]:
@@ -168,33 +167,32 @@ def _walk(folder: Path, root: Path, unreadable: list[Quarantined], above: frozen
     real = os.path.realpath(folder)
     if real in above:
         return
-    for entry in _list(folder, root, unreadable):
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), root, unreadable, above | {real})
-        elif Path(entry.name).suffix.lower() in PHOTO_SUFFIXES:
-            yield Path(entry.path)
+    for path in _list(folder, root, unreadable):
+        if path.is_dir():
+            yield from _walk(path, root, unreadable, above | {real})
+        elif path.suffix.lower() in PHOTO_SUFFIXES:
+            yield path
 
 
 def _subfolders(folder: Path, root: Path, unreadable: list[Quarantined]) -> list[Path]:
     """Return the folders in a folder, sorted by name."""
-    return [Path(entry.path) for entry in _list(folder, root, unreadable) if entry.is_dir()]
+    return [path for path in _list(folder, root, unreadable) if path.is_dir()]
 
 
 def _holds_classes(folder: Path) -> bool:
     """Tell a split's folder, with folders in it, from a class's: trains are photographed too."""
-    entries = _list(folder, folder, [])
-    photos = any(Path(entry.name).suffix.lower() in PHOTO_SUFFIXES and not entry.is_dir() for entry in entries)
-    return any(entry.is_dir() for entry in entries) and not photos
+    paths = _list(folder, folder, [])
+    photos = any(path.suffix.lower() in PHOTO_SUFFIXES and not path.is_dir() for path in paths)
+    return any(path.is_dir() for path in paths) and not photos
 
 
-def _list(folder: Path, root: Path, unreadable: list[Quarantined]) -> list[os.DirEntry[str]]:
-    """Return a folder's entries sorted by name, without hidden ones and what archives of macOS leave behind."""
+def _list(folder: Path, root: Path, unreadable: list[Quarantined]) -> list[Path]:
+    """Return what is in a folder, sorted by name, without hidden things and what archives of macOS leave behind."""
     try:
-        with os.scandir(folder) as entries:
-            visible = [entry for entry in entries if not entry.name.startswith(".") and entry.name != "__MACOSX"]
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - names are what is wanted
     except OSError as error:
         unreadable.append(
             Quarantined(escape(folder.relative_to(root).as_posix()), f"can't be listed: {error.strerror}")
         )
         return []
-    return sorted(visible, key=lambda entry: entry.name)
+    return [folder / name for name in names if not name.startswith(".") and name != "__MACOSX"]
