@@ -17,7 +17,7 @@ _ESCAPE = 27
 
 
 def draw_text(frame: Frame, text: str) -> Frame:
-    """Return a copy of a frame with a line of text at its lower left, readable on any background.
+    """Return a copy of a frame with a line of text in a dark band at its foot.
 
     Args:
         frame: (H, W), (H, W, 1), BGR (H, W, 3) or BGRA (H, W, 4) uint8.
@@ -28,13 +28,15 @@ def draw_text(frame: Frame, text: str) -> Frame:
     """
     canvas = frame.copy()
     height, width = canvas.shape[:2]
-    scale = max(0.3, height / 480)
+    scale = max(0.4, height / 480)
     (text_width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-    scale *= min(1.0, 0.95 * width / max(1, text_width))
-    corner = round(0.02 * width), round(0.95 * height)
-    stroke = max(1, round(2 * scale))
-    for colour, thickness in (((0, 0, 0, 255), 3 * stroke), ((255, 255, 255, 255), stroke)):
-        cv2.putText(canvas, text, corner, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+    scale *= min(1.0, 0.94 * width / max(1, text_width))
+    (_, text_height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    margin = below + 2
+    # A band, not an outline: OpenCV 5 widens a thick text, so that it no longer lies under a thin one.
+    cv2.rectangle(canvas, (0, height - text_height - 2 * margin), (width, height), (0, 0, 0, 255), cv2.FILLED)
+    corner = round(0.02 * width), height - margin
+    cv2.putText(canvas, text, corner, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255, 255), 1, cv2.LINE_AA)
     return canvas
 
 

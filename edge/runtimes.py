@@ -19,6 +19,13 @@ from edge.errors import MissingPackage, UserError
 from edge.extras import install_line
 
 Scores = npt.NDArray[np.float32]
+_ONNX_DTYPES: dict[str, np.dtype[Any]] = {
+    "tensor(uint8)": np.dtype(np.uint8),
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(float16)": np.dtype(np.float16),
+    "tensor(double)": np.dtype(np.float64),
+    "tensor(int8)": np.dtype(np.int8),
+}
 _LARGEST_TEXT = 1 << 24  # bytes, unpacked; labels and metadata need thousands, a zip bomb wants gigabytes
 
 
@@ -119,7 +126,8 @@ class OnnxRuntime:
             )
         self._input_name, self._output_names = inputs[0].name, [outputs[0].name]
         self.input_shape = tuple(n if isinstance(n, int) else -1 for n in inputs[0].shape)
-        self.input_dtype: np.dtype[Any] = np.dtype(np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32)
+        # `Classifier` refuses all but uint8 and float32, by name.
+        self.input_dtype = _ONNX_DTYPES.get(inputs[0].type, np.dtype(object))
         self.embedded = dict(self._session.get_modelmeta().custom_metadata_map)
         self._batch = np.empty((1, *self.input_shape[1:]), self.input_dtype) if min(self.input_shape[1:]) > 0 else None
 

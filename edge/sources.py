@@ -73,9 +73,13 @@ def parse_source(text: str) -> Source:
     if "://" in text:
         return Source("address", text, _mask(text))
     path = Path(text)
-    if path.is_dir() or (path.is_file() and path.suffix.lower() in PHOTO_SUFFIXES):
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:
+        raise UserError(f"Expected a file or folder at {text}, could not look at it: {error.strerror}") from error
+    if is_folder or (is_file and path.suffix.lower() in PHOTO_SUFFIXES):
         return Source("photos", text, text)
-    if path.is_file():
+    if is_file:
         # Absolute, since FFmpeg takes what stands before a colon for a protocol.
         return Source("video", str(path.absolute()), text)
     if text.startswith("/dev/"):
@@ -181,9 +185,11 @@ def _camera_devices() -> list[str]:
 def _mask(address: str) -> str:
     """Hide what may be secret in an address: user, password, query, and paths that hold settings."""
     scheme, _, rest = address.partition("://")
-    account, _, place = rest.rpartition("@")  # the last @: a password may hold more of them
-    place = place.partition("?")[0].partition("#")[0]
-    host, slash, path = place.partition("/")
+    place = re.split(r"[?#]", rest, maxsplit=1)[0]
+    authority, slash, path = place.partition("/")
+    if "@" in rest[len(authority) :]:  # a password that holds / or ?, or a harmless @: who can tell
+        return f"{scheme}://***"
+    _, at, host = authority.rpartition("@")
     if re.search(r"[=;&]", path):  # such as /user=admin_password=secret_channel=1
         path = "***"
-    return f"{scheme}://{'***@' if account else ''}{host}{slash}{path}"
+    return f"{scheme}://{'***@' if at else ''}{host}{slash}{path}"

@@ -1,0 +1,300 @@
+"""Drives the capture thread frame by frame: only the camera's cable is made up."""
+
+import itertools
+import threading
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.camera import NewestFrame, open_shots
+from edge.errors import UserError
+from edge.sources import Opened, Source, parse_source
+from tests.edge.conftest import VIDEO_FRAMES, frame_of, number_of
+
+CAMERA = Source("camera", "/dev/video0", "/dev/video0")
+RECORDING = Source("video", "/clip", "clip")
+
+
+class Cable:
+    """A camera that gives a frame when the test says so; a frame is an array that holds its number."""
+
+    def __init__(self):
+        self._changed = threading.Condition()
+        self._waiting = False
+        self._left = 0
+        self._unplugged = False
+        self._numbers = itertools.count(1)
+        self.released = False
+
+    def opened(self, fps=None):
+        return Opened(self, np.array([0]), fps)
+
+    def read(self):
+        with self._changed:
+            self._waiting = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._left or self._unplugged, timeout=10)
+            self._waiting = False
+            if not self._left:
+                return False, None
+            self._left -= 1
+            return True, np.array([next(self._numbers)])
+
+    def release(self):
+        self.released = True
+
+    def settle(self):
+        """Wait until every frame given so far was read and published."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._waiting and not self._left, timeout=10)
+
+    def give(self, frames):
+        with self._changed:
+            self._left += frames
+            self._changed.notify_all()
+            assert self._changed.wait_for(lambda: self._waiting and not self._left, timeout=10)
+
+    def unplug(self):
+        with self._changed:
+            self._unplugged = True
+            self._changed.notify_all()
+
+
+class Socket:
+    """Opens cable after cable; where there is None, there is no camera at that time."""
+
+    def __init__(self, *cables, fps=None):
+        self._cables, self._fps = iter(cables), fps
+        self.tries = 0
+
+    def __call__(self, source):
+        self.tries += 1
+        cable = next(self._cables)
+        if cable is None:
+            raise UserError("nobody home")
+        return cable.opened(self._fps)
+
+
+@pytest.fixture
+def newest():
+    """Return what makes a NewestFrame, which is closed at the end."""
+    made = []
+
+    def make(*arguments, **keywords):
+        made.append(NewestFrame(*arguments, **keywords))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@given(st.lists(st.integers(1, 5), max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_the_newest_frame_comes_and_drops_are_exact(bursts):
+    cable = Cable()
+    newest = NewestFrame(CAMERA, open_capture=Socket(cable))
+    try:
+        newest.await_opened()
+        shots = newest.shots()
+        first = next(shots)
+        assert (first.number, first.dropped, first.frame[0]) == (0, 0, 0)
+        cable.settle()
+        delivered = 1
+        for answered, burst in enumerate(bursts, start=1):
+            cable.give(burst)
+            delivered += burst
+            shot = next(shots)
+            assert shot.frame[0] == shot.number == delivered - 1
+            assert shot.dropped == delivered - (answered + 1)
+    finally:
+        cable.unplug()
+        newest.close()
+    assert cable.released
+
+
+def test_a_frame_comes_once_and_an_idle_camera_is_waited_for(newest):
+    cable = Cable()
+    loop = newest(CAMERA, open_capture=Socket(cable))
+    shots = loop.shots()
+    assert next(shots).number == 0
+    timer = threading.Timer(0.25, lambda: cable.give(1))
+    timer.start()
+    assert next(shots).number == 1
+    timer.join()
+    cable.unplug()
+
+
+def test_nothing_is_read_before_the_loop_begins(newest):
+    cable = Cable()
+    loop = newest(CAMERA, open_capture=Socket(cable))
+    loop.await_opened()
+    assert not cable._waiting
+    shot = next(loop.shots())
+    assert (shot.number, shot.dropped) == (0, 0)
+    cable.unplug()
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_recording_ends_with_its_last_frame(slow, newest):
+    cable = Cable()
+    loop = newest(RECORDING, open_capture=Socket(cable, fps=1000))
+    shots = loop.shots()
+    answered = [next(shots)]
+    cable.settle()
+    if slow:
+        cable.give(6)
+    else:
+        for _ in range(6):
+            cable.give(1)
+            answered.append(next(shots))
+    cable.unplug()
+    answered.extend(shots)
+    assert answered[-1].number == 6
+    assert answered[-1].dropped == 7 - len(answered)
+    assert len(answered) == (2 if slow else 7)
+
+
+def test_a_recording_plays_at_its_own_pace(newest, monkeypatch):
+    pauses = []
+    cable = Cable()
+    loop = newest(RECORDING, open_capture=Socket(cable, fps=2000))
+    monkeypatch.setattr(loop._closing, "wait", pauses.append)
+    shots = loop.shots()
+    next(shots)
+    cable.settle()
+    for _ in range(10):
+        cable.give(1)
+    cable.unplug()
+    list(shots)
+    assert len(pauses) == 11
+    assert 0 < pauses[0] <= 1 / 2000
+
+
+def test_a_lost_camera_is_opened_again_and_the_count_goes_on(newest):
+    first, second = Cable(), Cable()
+    lines = []
+    socket = Socket(first, None, second)
+    loop = newest(CAMERA, open_capture=socket, report=lines.append)
+    shots = loop.shots()
+    assert next(shots).number == 0
+    first.unplug()
+    shot = next(shots)
+    assert (shot.number, shot.dropped, shot.frame[0]) == (1, 0, 0)
+    assert socket.tries == 3
+    assert first.released
+    assert lines[0] == "lost /dev/video0; opening it again until it is back"
+    assert lines[1:] in ([], ["/dev/video0 is back"])  # told at the time of the frame, by the other thread
+    second.settle()
+    second.give(3)
+    assert next(shots).dropped == 2
+    assert lines[1:] == ["/dev/video0 is back"]
+    second.unplug()
+
+
+def test_an_absent_camera_is_an_error(newest):
+    loop = newest(CAMERA, open_capture=Socket(None))
+    with pytest.raises(UserError, match=r"nobody home \(--wait tries until it opens\)"):
+        loop.await_opened()
+
+
+def test_an_absent_camera_is_waited_for(newest):
+    cable, lines = Cable(), []
+    loop = newest(CAMERA, wait=True, open_capture=Socket(None, None, cable), report=lines.append)
+    loop.await_opened()
+    assert lines == ["waiting for /dev/video0: nobody home"]
+    assert next(loop.shots()).number == 0
+    cable.unplug()
+
+
+def test_waiting_ends_when_asked(newest):
+    loop = newest(CAMERA, wait=True, open_capture=Socket(*[None] * 99))
+    answers = itertools.chain([False, False], itertools.repeat(True))
+    stopped = lambda: next(answers)  # noqa: E731
+    loop.await_opened(stopped)
+    assert list(loop.shots(stopped)) == []
+    loop.close()
+    assert not loop._thread.is_alive()
+
+
+def test_an_idle_loop_ends_when_asked(newest):
+    cable = Cable()
+    loop = newest(CAMERA, open_capture=Socket(cable))
+    answers = iter([False, False, False, True])
+    assert [shot.number for shot in loop.shots(lambda: next(answers))] == [0]
+    cable.unplug()
+
+
+def test_a_fault_in_the_thread_reaches_the_loop(newest):
+    class Broken(Cable):
+        def read(self):
+            raise MemoryError("no room for the frame")
+
+    cable = Broken()
+    shots = newest(CAMERA, open_capture=Socket(cable)).shots()
+    assert next(shots).number == 0
+    with pytest.raises(MemoryError, match="no room"):
+        next(shots)
+    assert cable.released
+
+
+def test_every_frame_of_a_video_comes_in_order(video):
+    with open_shots(parse_source(str(video)), every_frame=True) as shots:
+        shots = list(shots)
+    assert [number_of(shot.frame) for shot in shots] == list(range(VIDEO_FRAMES))
+    assert [(shot.number, shot.dropped) for shot in shots] == [(number, 0) for number in range(VIDEO_FRAMES)]
+
+
+def test_every_frame_of_a_video_on_the_network_comes(network):
+    with open_shots(parse_source(f"{network}/video"), every_frame=True) as shots:
+        assert len(list(shots)) == VIDEO_FRAMES
+
+
+def test_a_video_as_camera_loses_none_uncounted(video):
+    with open_shots(parse_source(str(video))) as shots:
+        shots = list(shots)
+    assert shots[-1].number == VIDEO_FRAMES - 1
+    assert len(shots) + shots[-1].dropped == VIDEO_FRAMES
+    assert all(number_of(shot.frame) == shot.number for shot in shots)
+
+
+def test_a_stream_gives_newest_frames(network):
+    with open_shots(parse_source(f"{network}/stream")) as shots:
+        shots = list(itertools.islice(shots, 5))
+    assert [shot.number - shot.dropped for shot in shots] == [0, 1, 2, 3, 4]
+    assert all(number_of(shot.frame) == shot.number % 10 for shot in shots)
+
+
+@pytest.mark.parametrize("source", ["0", "auto", "/dev/video97", "stream"])
+def test_what_has_no_end_has_no_every_frame(source, network):
+    source = f"{network}/stream" if source == "stream" else source
+    with (
+        pytest.raises(UserError, match=r"for --every-frame, but .* has no end"),
+        open_shots(parse_source(source), every_frame=True),
+    ):
+        pass
+
+
+def test_a_missing_video_is_not_waited_for(tmp_path):
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    with pytest.raises(UserError, match=r"save it again$"), open_shots(parse_source(str(text)), wait=True):
+        pass
+
+
+def test_a_folder_gives_each_photo_and_names_the_broken(tmp_path):
+    for number in (0, 1, 3):
+        assert cv2.imwrite(str(tmp_path / f"{number}.png"), frame_of(number))
+    (tmp_path / "2.jpg").write_bytes(b"\xff\xd8 cut")
+    skipped = []
+    with open_shots(parse_source(str(tmp_path)), skip=skipped.append) as shots:
+        shots = list(shots)
+    assert [(shot.number, shot.path.name, number_of(shot.frame)) for shot in shots] == [
+        (0, "0.png", 0),
+        (1, "1.png", 1),
+        (3, "3.png", 3),
+    ]
+    assert "2.jpg: Expected a whole JPEG" in str(*skipped)
