@@ -97,4 +97,4 @@ def _save(figure: Figure, path: Path) -> None:
     FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands for it; fonts are the system's
-        figure.savefig(path, dpi=144)
+        figure.savefig(path, dpi=144, bbox_inches="tight")  # or a long label is cut off

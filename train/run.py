@@ -200,7 +200,7 @@ def _flags() -> argparse.ArgumentParser:
         "--patience", type=positive_int, default=6, metavar="N", help="stop after N epochs without a lower loss"
     )
     flags.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="images in a batch")
-    flags.add_argument("--learning-rate", type=positive_float, default=1e-3, metavar="X", help="Adam's learning rate")
+    flags.add_argument("--learning-rate", type=positive_float, default=3e-4, metavar="X", help="Adam's learning rate")
     flags.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the arithmetic while training")
     flags.add_argument(
         "--split", type=split_ratios, default="70/15/15", metavar="A/B/C", help="percent train/validation/test"
