@@ -23,6 +23,8 @@ _Pixels = npt.NDArray[Any]  # what cv2 is typed to return; uint8 all the same
 # The formats that a folder is searched for; what a file holds is found out by decoding it.
 PHOTO_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+
 
 def decode(data: bytes) -> Frame:
     """Decode an encoded photo, turned upright by its EXIF orientation.
@@ -37,7 +39,8 @@ def decode(data: bytes) -> Frame:
         UserError: If the bytes are no photo, or a broken one.
     """
     try:
-        frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        tame = _tame(data)
+        frame = cv2.imdecode(np.frombuffer(tame, np.uint8), cv2.IMREAD_COLOR) if tame else None
     except cv2.error:  # more pixels than OpenCV's limit
         frame = None
     if frame is None:
@@ -93,6 +96,24 @@ def to_image(frame: Frame, image_size: tuple[int, int], out: Image | None = None
         out = np.empty((height, width, 3), np.uint8)
     cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=out)
     return out
+
+
+def _tame(data: bytes) -> bytes:
+    """Return a PNG as a still one that holds the chunks it announces, other formats as they are; empty if it can't be.
+
+    OpenCV 5.0 crashes on a broken animation (opencv#27744) and reserves 3 GB for 65 bytes that announce such a chunk.
+    """
+    if not data.startswith(_PNG):
+        return data
+    kept, position = [_PNG], len(_PNG)
+    while (end := position + 12 + int.from_bytes(data[position : position + 4], "big")) <= len(data):
+        kind = data[position + 4 : position + 8]
+        if kind == b"IDAT":  # what turns a PNG into an animation stands before it
+            return b"".join([*kept, data[position:]])
+        if kind not in (b"acTL", b"fcTL"):
+            kept.append(data[position:end])
+        position = end
+    return b""
 
 
 def _as_frame(frame: _Pixels) -> _Pixels:

@@ -1,6 +1,10 @@
 """Compares the road for pixels with NumPy and Pillow, which share no code with it."""
 
 import io
+import struct
+import subprocess
+import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -11,6 +15,7 @@ from PIL import Image, ImageOps
 
 from edge.errors import UserError
 from edge.preprocess import decode, read_frame, to_image
+from tests.tree import ROOT
 
 SIZES = st.tuples(st.integers(1, 70), st.integers(1, 70))
 TARGETS = st.tuples(st.integers(1, 32), st.integers(1, 32))
@@ -174,6 +179,14 @@ def test_a_photo_is_turned_upright_as_pillow_does(orientation, suffix):
 
 JPEG = encoded(Image.fromarray(noise((40, 60))), "JPEG")
 PNG = encoded(Image.fromarray(noise((40, 60))), "PNG")
+ANIMATED = encoded(
+    Image.fromarray(noise((12, 14))), "PNG", save_all=True, append_images=[Image.fromarray(noise((12, 14), seed=1))]
+)
+
+
+def test_an_animation_gives_its_first_picture():
+    assert b"acTL" in ANIMATED
+    assert np.array_equal(decode(ANIMATED)[..., ::-1], noise((12, 14)))
 
 
 @given(st.sampled_from([JPEG, PNG]), st.floats(0, 0.95))
@@ -193,7 +206,9 @@ def test_random_bytes_are_a_frame_or_a_user_error(data, start):
     assert (frame.ndim, frame.dtype) == (3, np.uint8)
 
 
-@given(st.sampled_from([JPEG, PNG]), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8))
+@given(
+    st.sampled_from([JPEG, PNG, ANIMATED]), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8)
+)
 @settings(max_examples=200, deadline=None)
 def test_damaged_photos_are_a_frame_or_a_user_error(data, damages):
     damaged = bytearray(data)
@@ -211,6 +226,50 @@ def test_a_photo_larger_than_opencv_allows_is_refused():
     bmp = header + np.array([1, 24], "<u2").tobytes() + bytes(24)
     with pytest.raises(UserError, match="Expected a whole JPEG"):
         decode(bmp + bytes(100))
+
+
+def chunk(kind, content, announced=None):
+    length = len(content) if announced is None else announced
+    return struct.pack(">I", length) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png(*before_pixels, after_pixels=()):
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 4, 8, 2, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress((b"\0" + b"\x40\x80\xc0" * 8) * 4))
+    return b"".join([PNG[:8], header, *before_pixels, pixels, *after_pixels, chunk(b"IEND", b"")])
+
+
+ANIMATION = chunk(b"acTL", struct.pack(">II", 2, 0))
+FRAME_START = chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 8, 4, 0, 0, 1, 1, 0, 0))
+BROKEN_FRAME = chunk(b"fdAT", b"\0\0\0\1" + zlib.compress((b"\x09" + bytes(24)) * 4))  # there is no row filter 9
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (png(ANIMATION, after_pixels=[FRAME_START, BROKEN_FRAME]), "(4, 8, 3)"),  # alone, OpenCV 5.0 is killed by it
+        (png(chunk(b"tEXt", b"a", announced=3_000_000_000)), "refused"),  # alone, it takes 3 GB
+    ],
+    ids=["broken animation", "a chunk of 3 GB"],
+)
+def test_a_hostile_png_costs_neither_the_process_nor_its_memory(data, says):
+    code = (
+        "import resource, sys\nfrom edge import UserError\nfrom edge.preprocess import decode\n"
+        "try:\n    print(decode(sys.stdin.buffer.read()).shape)\nexcept UserError:\n    print('refused')\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, input=data, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said, peak_kilobytes = done.stdout.decode().splitlines()
+    assert said == says
+    assert int(peak_kilobytes) < 1_000_000
+
+
+def test_of_an_animated_png_the_picture_is_taken_that_every_reader_shows():
+    stills = [Image.fromarray(noise((12, 9))), Image.fromarray(255 - noise((12, 9)))]
+    data = encoded(stills[0], "PNG", save_all=True, append_images=stills[1:])
+    assert b"acTL" in data
+    assert np.array_equal(decode(data)[..., ::-1], np.asarray(stills[0]))
 
 
 def test_read_frame_names_the_file(tmp_path):
