@@ -1,0 +1,22 @@
+"""Starts the page as users do, in a process of its own."""
+
+import contextlib
+import re
+import subprocess
+import sys
+
+from tests.tree import ROOT
+
+
+@contextlib.contextmanager
+def serving(run, *flags):
+    """Yield the process and its address once it listens on a free port."""
+    command = [sys.executable, "-m", "webdemo", "--run", str(run), "--port", "0", *flags]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline()
+            address = re.search(r"http://\S+/", line)
+            assert address, (line, process.stderr.read())
+            yield process, address[0]
+        finally:
+            process.kill()
