@@ -58,23 +58,12 @@ class Settings:
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Train a model on photos and write the run's folder."""
-    arguments = _flags().parse_args(argv)
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    name = Path(arguments.data).resolve().name or "photos"
-    settings = Settings(
-        data=arguments.data,
-        model=arguments.model,
-        image_size=arguments.image_size,
-        epochs=arguments.epochs,
-        patience=arguments.patience,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        precision=arguments.precision,
-        split=arguments.split,
-        seed=arguments.seed,
-        output=getattr(arguments, "output", None) or Path("runs", f"{name}-{arguments.model}-{stamp}"),
-    )
-    run(settings, force=arguments.force)
+    given = vars(_flags().parse_args(argv))
+    force, output = given.pop("force"), given.pop("output")
+    if output is None:
+        data = Path(given["data"]).resolve().name or "photos"
+        output = Path("runs", f"{data}-{given['model']}-{datetime.now():%Y%m%d-%H%M%S}")
+    run(Settings(**given, output=output), force)
     return 0
 
 
@@ -189,7 +178,10 @@ def _flags() -> argparse.ArgumentParser:
     """Return the command's flags."""
     flags = parser("python -m train.run", "Train an image classifier on photos, from scratch.")
     flags.add_argument(
-        "--data", default="solar-cells", help="solar-cells, or a folder: one per class, or train/valid/test above them"
+        "--data",
+        default="solar-cells",
+        metavar="NAME|FOLDER",
+        help="solar-cells, or a folder: one per class, or train/valid/test above them",
     )
     flags.add_argument("--model", choices=sorted(MODELS), default="cnn", help="architecture")
     flags.add_argument(
@@ -200,7 +192,7 @@ def _flags() -> argparse.ArgumentParser:
         "--patience", type=positive_int, default=6, metavar="N", help="stop after N epochs without a lower loss"
     )
     flags.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="images in a batch")
-    flags.add_argument("--learning-rate", type=positive_float, default=3e-4, metavar="X", help="Adam's learning rate")
+    flags.add_argument("--learning-rate", type=positive_float, default="3e-4", metavar="X", help="Adam's learning rate")
     flags.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the arithmetic while training")
     flags.add_argument(
         "--split", type=split_ratios, default="70/15/15", metavar="A/B/C", help="percent train/validation/test"
@@ -211,7 +203,6 @@ def _flags() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="the run's folder (default: runs/DATA-MODEL-TIME)",
-        default=argparse.SUPPRESS,
     )
     flags.add_argument("--force", action="store_true", help="overwrite a finished run at --output")
     return flags
