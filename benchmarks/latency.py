@@ -142,7 +142,7 @@ def _time(models: Sequence[_Model], num_threads: int, limits: Limits) -> list[di
     from edge.timing import time_alternating
 
     at_least_s = 2 * len(models) * (limits.warmup_s + limits.min_s)
-    print(f"timing {len(models)} models, threads: {num_threads} (at least {at_least_s:.0f} s)", file=sys.stderr)
+    print(f"files to time: {len(models)}, threads: {num_threads} (at least {at_least_s:.0f} s)", file=sys.stderr)
     times = time_alternating(
         [action for model in models for action in _actions(model)],
         warmup_s=limits.warmup_s,
