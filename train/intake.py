@@ -44,13 +44,7 @@ def take_in(source: Source, settings: SplitSettings, advance: Callable[[], None]
     """
     checked = _check_all(source, advance)
     usable, quarantined = _set_aside(checked)
-    left = {each.candidate.label for each in usable}
-    for label in source.labels:
-        if label not in left:
-            raise UserError(
-                f"Expected usable photos of each class, {label!r} in {source.root} has none; "
-                f"the first: {next(q.path + ' ' + q.reason for q in quarantined)}"
-            )
+    _check_classes(source, {each.candidate.label for each in usable}, quarantined)
     given = tuple(split for split in SPLITS if any(each.candidate.split == split for each in usable))
     files = sorted(_split(usable, settings, given), key=lambda photo: photo.path)
     return Manifest(
@@ -63,6 +57,18 @@ def take_in(source: Source, settings: SplitSettings, advance: Callable[[], None]
         files=tuple(files),
         quarantined=tuple(sorted((*source.unreadable, *quarantined), key=lambda each: each.path)),
     )
+
+
+def _check_classes(source: Source, left: set[str], quarantined: Iterable[Quarantined]) -> None:
+    """Raise a UserError that tells the first trouble of a class of which nothing is left."""
+    labels = {escape(candidate.path.as_posix()): candidate.label for candidate in source.candidates}
+    for label in source.labels:
+        if label not in left:
+            first = next(each for each in quarantined if labels.get(each.path) == label)
+            raise UserError(
+                f"Expected usable photos of each class, {label!r} has none in {source.root}; mend them or take the "
+                f"folder away. The first is {first.path}: {first.reason}"
+            )
 
 
 def _check_all(source: Source, advance: Callable[[], None]) -> list[_Checked]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import time
@@ -89,7 +90,8 @@ def run(settings: Settings, force: bool = False) -> None:
     source = find_source(settings.data)
     for note in source.notes:
         console.print(note)
-    with counting(console, "checking photos", len(source.candidates)) as advance:
+    silence = native_log.to_file(Path(os.devnull))  # image libraries complain of broken photos; we list them ourselves
+    with silence, counting(console, "checking photos", len(source.candidates)) as advance:
         manifest = take_in(source, SplitSettings(settings.split, settings.seed), advance)
     _tell_photos(manifest, console)
     output.clear_output(settings.output)

@@ -161,9 +161,10 @@ def test_a_photo_in_two_given_splits_judges_and_does_not_train(pets, tmp_path_fa
 
 
 def test_a_class_without_a_usable_photo_stops(pets):
+    (pets / "cat" / "1.png").write_bytes(b"broken")
     for path in (pets / "dog").iterdir():
         path.write_bytes(b"broken")
-    with pytest.raises(UserError, match=r"'dog' .* has none; the first: dog/"):
+    with pytest.raises(UserError, match=r"'dog' has none in .* The first is dog/"):
         lock(pets)
 
 
