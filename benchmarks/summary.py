@@ -1,21 +1,29 @@
 """One table of a run: each file with its size, accuracy, agreement with the Keras model, and latency.
 
     python -m benchmarks.summary --run runs/latest
+    python -m benchmarks.summary --run runs/demo --markdown README.md
 
 Only reads what train.run, convert.quantize and `benchmarks.latency --json` wrote.
 """
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.command import add_run_flag, command, parser
 from edge.errors import UserError
-from edge.run_folder import read_json, resolve_run
+from edge.run_folder import read_json, resolve_run, write_whole
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+_BEGIN, _END = "<!-- summary -->", "<!-- end of summary -->"
 
 
 @dataclass(frozen=True)
@@ -47,10 +55,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags.add_argument(
         "--latency", type=Path, metavar="FILE", help="JSON of benchmarks.latency (default: latency.json in the run)"
     )
+    flags.add_argument(
+        "--markdown", type=Path, metavar="FILE", help=f"also put the table into FILE, between {_BEGIN} and {_END}"
+    )
     arguments = flags.parse_args(argv)
     resolve_run(arguments.run)  # only to say so where it isn't there: advice names the folder as the user typed it
-    n, lines = summarize(arguments.run, arguments.latency or arguments.run / "latency.json")
+    latency = arguments.latency or arguments.run / "latency.json"
+    n, lines = summarize(arguments.run, latency)
     _print_table(n, lines)
+    if arguments.markdown:
+        put_between_marks(arguments.markdown, _markdown(n, lines, _read_machine(latency)))
     return 0
 
 
@@ -113,16 +127,59 @@ def _lack(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else f"got {error}"
 
 
-def _print_table(n: int, lines: Sequence[FileSummary]) -> None:
-    """Print the lines with rich."""
-    from rich.box import SIMPLE_HEAD
+def put_between_marks(path: Path, text: str) -> None:
+    """Replace what stands between the marks of a Markdown file.
+
+    Raises:
+        UserError: If the file can't be read, or doesn't hold each mark once, in their order.
+    """
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"Expected a Markdown file at {path}, could not read it: {error}") from error
+    before, begin, rest = content.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end or _BEGIN in rest or _END in before + after:
+        raise UserError(f"Expected {_BEGIN} and {_END} once each in {path}; write them where the table shall stand")
+    write_whole(path, f"{before}{_BEGIN}\n{text}\n{_END}{after}".encode())
+
+
+def _read_machine(latency: Path) -> str:
+    """Return the processor's name as benchmarks.latency saw it."""
+    machine = read_json(latency, "python -m benchmarks.latency").get("machine", {})
+    return f"{machine.get('cpu_model') or 'an unnamed processor'}, {machine.get('cores', '?')} cores"
+
+
+def _markdown(n: int, lines: Sequence[FileSummary], machine: str) -> str:
+    """Return the table in Markdown."""
+    from rich.box import MARKDOWN
     from rich.console import Console
+
+    text = io.StringIO()
+    table = _table(lines)
+    table.box = MARKDOWN
+    Console(file=text, width=200).print(table)
+    rows = "\n".join(line.strip() for line in text.getvalue().splitlines() if line.strip())
+    return f"{rows}\n\nMedians of one thread on {machine}; {n:,} test photos."
+
+
+def _print_table(n: int, lines: Sequence[FileSummary]) -> None:
+    """Print the table, the number of photos above it."""
+    from rich.console import Console
+
+    table = _table(lines)
+    table.title, table.title_justify, table.show_edge = f"On {n:,} test photos", "left", False
+    table.padding = (0, 1, 0, 0)
+    Console().print(table)
+
+
+def _table(lines: Sequence[FileSummary]) -> Table:
+    """Return the lines as a table of rich."""
+    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(
-        title=f"On {n:,} test photos", title_justify="left", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0)
-    )
+    table = Table(box=SIMPLE_HEAD)
     table.add_column("file", overflow="fold")
     for heading in ("size", "accuracy", "agreement", "invoke", "frame to label"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -135,7 +192,7 @@ def _print_table(n: int, lines: Sequence[FileSummary]) -> None:
             "" if line.invoke_ms is None else f"{line.invoke_ms:.3f} ms",
             "" if line.frame_to_label_ms is None else f"{line.frame_to_label_ms:.3f} ms",
         )
-    Console().print(table)
+    return table
 
 
 if __name__ == "__main__":

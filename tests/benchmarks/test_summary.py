@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from benchmarks.summary import FileSummary, main, summarize
+from benchmarks.summary import FileSummary, main, put_between_marks, summarize
 from edge import UserError
 
 CONVERSION = {
@@ -137,3 +137,26 @@ def test_a_file_that_says_something_else_is_refused(run, file, content):
     _write(run / file, content)
     with pytest.raises(UserError, match=r"python -m (train|convert|benchmarks)\."):
         summarize(run, run / "latency.json")
+
+
+def test_the_table_is_put_into_a_markdown_file(run, tmp_path, capsys):
+    page = tmp_path / "PAGE.md"
+    page.write_text("# Title\n\n<!-- summary -->\nan old table\n<!-- end of summary -->\n\nThe rest.\n")
+    assert main(["--run", str(run), "--markdown", str(page)]) == 0
+    head, rest = page.read_text().split("<!-- summary -->\n")
+    table, tail = rest.split("\n<!-- end of summary -->")
+    assert (head, tail) == ("# Title\n\n", "\n\nThe rest.\n")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:1] == "|"]
+    assert rows[0] == ["file", "size", "accuracy", "agreement", "invoke", "frame to label"]
+    assert set("".join(rows[1])) <= set("-:")
+    assert rows[3] == ["model_float32.tflite", "0.40 MB", "79.0%", "100.0%", "2.000 ms", "2.200 ms"]
+    assert "394 test photos" in table
+
+
+@pytest.mark.parametrize("content", ["none", "<!-- summary -->", "<!-- end of summary --><!-- summary -->"])
+def test_a_file_without_marks_stays_as_it_is(tmp_path, content):
+    page = tmp_path / "PAGE.md"
+    page.write_text(content)
+    with pytest.raises(UserError, match="once each"):
+        put_between_marks(page, "new")
+    assert page.read_text() == content
