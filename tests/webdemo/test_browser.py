@@ -31,10 +31,14 @@ def browser():
         missing_tool("Chromium is not installed (Debian: apt install chromium)")
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--disable-gpu"])
-        yield browser
-        browser.close()
+    try:
+        playwright = sync_playwright().start()
+    except Exception as error:  # the driver's own node did not start, which has no error of its own
+        missing_tool(f"Playwright's driver does not start: {error} (Debian: apt install libatomic1)")
+    browser = playwright.chromium.launch(executable_path=found, args=["--disable-gpu"])
+    yield browser
+    browser.close()
+    playwright.stop()
 
 
 @pytest.fixture(scope="module")
