@@ -19,13 +19,16 @@ _EXTRAS: dict[str, tuple[str, str]] = {
     "tf_keras": ("train", "tf-keras"),
     "matplotlib": ("train", "matplotlib"),
     "sklearn": ("train", "scikit-learn"),
+    "jinja2": ("train", "jinja2"),
     "PIL": ("train", "pillow"),
+    "imagehash": ("train", "imagehash"),
     "rich": ("bench", "rich"),
     "onnx": ("onnx", "onnx"),
     "onnxruntime": ("onnx", "onnxruntime"),
     "tf2onnx": ("onnx", "tf2onnx"),
     "flask": ("web", "flask"),
     "elpv_dataset": ("datasets", "elpv-dataset"),
+    "kagglehub": ("datasets", "kagglehub"),
 }
 
 
