@@ -16,15 +16,11 @@ from train.confidence import negative_log_likelihood as nll
 from train.dataset import Manifest
 from train.mistakes import confused_pairs, most_wrong
 
-FALSE_ACCEPT_RATE = 0.05
-
 _ECE_BINS = 15  # as in Guo et al. 2017, arXiv 1706.04599
 _TOP = 5
 
 
-def judge(
-    manifest: Manifest, scores: Mapping[str, Scores], false_accept_rate: float = FALSE_ACCEPT_RATE
-) -> dict[str, Any]:
+def judge(manifest: Manifest, scores: Mapping[str, Scores], false_accept_rate: float) -> dict[str, Any]:
     """Judge a model by its scores; temperature and threshold are chosen on validation, and test only reports.
 
     Args:

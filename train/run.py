@@ -40,6 +40,7 @@ class Settings:
         precision: One of `train.device.PRECISIONS`.
         split: Percent of train, validation, test.
         seed: Seed of split, order, augmentation, first weights and dropout.
+        false_accept_rate: Wrong answers among the accepted that the "unknown" threshold is chosen for, 0-1.
         output: The run's folder.
     """
 
@@ -53,6 +54,7 @@ class Settings:
     precision: str
     split: tuple[int, int, int]
     seed: int
+    false_accept_rate: float
     output: Path
 
 
@@ -82,6 +84,7 @@ def run(settings: Settings, force: bool = False) -> None:
     from train.dataset import SplitSettings, write_manifest
     from train.intake import take_in
     from train.progress import counting, stderr_console
+    from train.report_page import write_report
     from train.sources import find_source
 
     started = time.perf_counter()
@@ -99,6 +102,7 @@ def run(settings: Settings, force: bool = False) -> None:
     with native_log.to_file(settings.output / "train.log"):
         metrics = _train(settings, manifest, console)
     metrics["training"]["seconds"] = round(time.perf_counter() - started, 1)
+    write_report(settings.output, metrics)
     write_json(settings.output / "metrics.json", metrics)  # last: it marks a finished run
     if not output.point_latest(settings.output):
         console.print(f"{settings.output.parent / 'latest'} is no link and stays as it is")
@@ -111,13 +115,14 @@ def _train(settings: Settings, manifest: Manifest, console: Console) -> dict[str
 
     console.print("starting TensorFlow ...")
     device.prepare(settings.seed)
-    from train.evaluate import evaluate
+    from train.evaluate import judge
     from train.fit import Recipe, save_model, train_model
     from train.history import best_epoch, write_history
     from train.output import write_config
     from train.pipeline import plain_batches
     from train.pixels import load_images
     from train.plots import plot_run
+    from train.predictions import write_predictions
     from train.progress import counting
 
     name, precision = device.device_name(), device.choose_precision(settings.precision)
@@ -138,11 +143,12 @@ def _train(settings: Settings, manifest: Manifest, console: Console) -> dict[str
     model, epochs = train_model(recipe, pixels["train"], pixels["validation"], len(manifest.labels), console)
     save_model(model, settings.output / "model.keras")
     write_history(epochs, settings.output / "history.csv")
-    metrics: dict[str, Any] = {}
-    for split in ("test", "validation"):
-        images, truth = pixels[split]
-        batches = plain_batches(images, truth, len(manifest.labels), settings.batch_size)
-        metrics[split] = evaluate(model.predict(batches, verbose=0), truth, manifest.labels)
+    scores = {}
+    for split in ("validation", "test"):
+        batches = plain_batches(*pixels[split], len(manifest.labels), settings.batch_size)
+        scores[split] = model.predict(batches, verbose=0)
+    write_predictions(settings.output, scores)
+    metrics = judge(manifest, scores, settings.false_accept_rate)
     trained = {"epochs": len(epochs), "best_epoch": best_epoch(epochs).epoch, "parameters": model.count_params()}
     metrics["training"] = trained
     plot_run(epochs, metrics["test"], manifest.labels, manifest.name, settings.output / "plots")
@@ -173,6 +179,7 @@ def _tell_result(output: Path, metrics: dict[str, Any]) -> None:
     )
     print(f"macro F1       {test['macro_f1']:.3f}")
     print(f"run            {output}")
+    print(f"report         {output / 'report.html'}")
     print(f"next           python -m convert.quantize --int8 --run {shlex.quote(str(output))}")
 
 
@@ -200,6 +207,13 @@ def _flags() -> argparse.ArgumentParser:
         "--split", type=split_ratios, default="70/15/15", metavar="A/B/C", help="percent train/validation/test"
     )
     flags.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of everything random")
+    flags.add_argument(
+        "--false-accept-rate",
+        type=share,
+        default="0.05",
+        metavar="X",
+        help='wrong answers that the "unknown" threshold may leave among the accepted, 0 to 1',
+    )
     flags.add_argument(
         "--output",
         type=Path,
@@ -239,6 +253,17 @@ def positive_float(text: str) -> float:
         value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
+
+
+def share(text: str) -> float:
+    """Parse a number between 0 and 1, neither of them, as an argparse type."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, got {text!r}")
     return value
 
 

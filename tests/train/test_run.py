@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from train.dataset import read_manifest
+from train.predictions import read_predictions
 from train.run import main
 
 
@@ -37,7 +38,8 @@ def run(photos, tmp_path_factory):
 def test_the_runs_folder_holds_what_the_design_says(run, photos):
     names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
     assert names >= {"config.json", "dataset.json", "model.keras", "history.csv", "metrics.json"}
-    assert names >= {"plots/loss.png", "plots/accuracy.png", "plots/confusion_matrix.png"}
+    assert names >= {"plots/loss.png", "plots/accuracy.png", "plots/confusion_matrix.png", "plots/reliability.png"}
+    assert names >= {"predictions.npz", "report.html"}
     assert not [name for name in names if name.startswith(".")]
     assert (run.parent / "latest").resolve() == run
 
@@ -63,11 +65,16 @@ def test_the_metrics_are_those_of_the_saved_model(run):
 
     metrics = json.loads((run / "metrics.json").read_text())
     manifest, model = read_manifest(run / "dataset.json"), keras.models.load_model(run / "model.keras")
+    written = read_predictions(run, manifest)
     for split in ("test", "validation"):
         images, labels = load_images(manifest, split, (16, 16))
-        right = int((model(images).numpy().argmax(axis=1) == labels).sum())
+        scores = model(images).numpy()
+        assert written[split] == pytest.approx(scores, abs=1e-5)
+        right = int((scores.argmax(axis=1) == labels).sum())
         assert metrics[split]["n"] == len(labels) == 27
         assert metrics[split]["accuracy"] == pytest.approx(right / 27)
+    assert metrics["temperature"] > 0
+    assert metrics["threshold"]["false_accept_rate"] == 0.05
     assert metrics["training"]["parameters"] == model.count_params()
 
 
@@ -75,6 +82,7 @@ def test_what_the_user_is_told(photos, tmp_path, capsys):
     assert train(photos, tmp_path / "run with space") == 0
     said = capsys.readouterr()
     assert said.out.startswith("test accuracy  ")
+    assert f"report         {tmp_path}/run with space/report.html\n" in said.out
     assert f"python -m convert.quantize --int8 --run '{tmp_path}/run with space'" in said.out
     assert "left out: two/half.png: " in said.err
     assert "180 photos, 3 classes" in said.err
@@ -113,6 +121,7 @@ def test_bad_data_costs_one_line_and_no_run(tmp_path, capsys):
         *(["--image-size", size] for size in ("0", "7", "9999", "16x", "1x2x3", "big")),
         *(["--split", split] for split in ("70/30", "70/15/16", "100/0/0", "a/b/c")),
         *(["--learning-rate", rate] for rate in ("0", "-1", "nan", "inf", "fast")),
+        *(["--false-accept-rate", rate] for rate in ("0", "1", "nan", "5 %")),
         *(["--seed", seed] for seed in ("-1", "4294967296", "x")),
         ["--epochs", "0"],
         ["--model", "none"],
