@@ -24,15 +24,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.command import add_run_flag, command, parser, positive_int
+from edge.command import add_run_flag, command, parser, positive_int, thread_count
 from edge.errors import UserError
 
 if TYPE_CHECKING:
     from benchmarks.pixels import Pixels
     from edge.classifier import Classifier
     from edge.timing import Milliseconds
-
-_MOST_THREADS = 256  # the runtimes start every thread they are asked for
 
 
 @dataclass(frozen=True)
@@ -227,10 +225,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _thread_counts(text: str) -> list[int]:
     """Parse "1,4" as an argparse type; sorted, each once."""
-    counts = sorted({positive_int(part) for part in text.split(",")})
-    if counts[-1] > _MOST_THREADS:
-        raise argparse.ArgumentTypeError(f"expected at most {_MOST_THREADS} threads, got {counts[-1]}")
-    return counts
+    return sorted({thread_count(part) for part in text.split(",")})
 
 
 def _seconds(text: str) -> float:

@@ -16,6 +16,8 @@ from pathlib import Path
 from edge.errors import UserError
 from edge.extras import explained
 
+MOST_THREADS = 256
+
 Main = Callable[[Sequence[str] | None], int]
 
 
@@ -72,7 +74,15 @@ def add_run_flag(flags: argparse.ArgumentParser) -> None:
 
 def add_num_threads_flag(flags: argparse.ArgumentParser) -> None:
     """Add --num-threads, the runtime's threads."""
-    flags.add_argument("--num-threads", type=positive_int, default=1, metavar="N", help="threads of the runtime")
+    flags.add_argument("--num-threads", type=thread_count, default=1, metavar="N", help="threads of the runtime")
+
+
+def thread_count(text: str) -> int:
+    """Parse a number of threads, as an argparse type; the runtimes would start every one they are asked for."""
+    value = positive_int(text)
+    if value > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"expected at most {MOST_THREADS} threads, got {text!r}")
+    return value
 
 
 def positive_int(text: str) -> int:

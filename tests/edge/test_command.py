@@ -1,9 +1,10 @@
+import argparse
 import subprocess
 import sys
 
 import pytest
 
-from edge.command import add_num_threads_flag, add_run_flag, command, parser
+from edge.command import add_num_threads_flag, add_run_flag, command, parser, thread_count
 from edge.errors import MissingPackage, UserError
 from tests.tree import ROOT
 
@@ -95,3 +96,14 @@ def test_num_threads_is_a_whole_number_of_at_least_1(text, capsys):
         flags.parse_args(["--num-threads", text])
     assert stopped.value.code == 2
     assert "expected a whole number of at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "count"), [("1", 1), ("256", 256)])
+def test_a_number_of_threads(text, count):
+    assert thread_count(text) == count
+
+
+@pytest.mark.parametrize("text", ["0", "257", "50000", "x"])
+def test_threads_that_the_runtime_would_start_by_the_thousand(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="expected"):
+        thread_count(text)
