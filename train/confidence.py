@@ -60,18 +60,16 @@ def fit_temperature(scores: Scores, truth: Truth) -> float:
 
 def choose_threshold(
     confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], false_accept_rate: float
-) -> float:
+) -> tuple[float, bool]:
     """Return the confidence below which an answer should be "unknown".
 
     It is the lowest, so the one that accepts the most answers, at which
 
     - of the accepted answers at most `false_accept_rate` are wrong: what a user means who says that the answers he
-      gets may be wrong once in twenty;
-    - at least 1 / `false_accept_rate` answers are accepted: fewer can't show such a rate;
+      gets may be wrong once in twenty. One more wrong answer is counted than there is, so that a few right ones at
+      the top don't show such a rate, and what was chosen on one split is less often missed on another;
     - and the least sure answers are out, as many as go for 1 % of the right ones: so that a model without mistakes
       too has a threshold, for photos that show none of its classes.
-
-    Where no threshold keeps the rate, that of the lowest rate is returned.
 
     Args:
         confidence: Calibrated confidence of each answer of the validation split, (N,); N > 0.
@@ -81,18 +79,19 @@ def choose_threshold(
     Returns:
         Threshold, 0-1: an answer is accepted where its confidence is equal or higher. Halfway between the least
         sure accepted answer and the surest one turned away; where none is turned away, the least sure itself.
+        And whether it keeps the rate; where none does, it is that of the lowest rate.
     """
     order = np.argsort(-confidence, kind="stable")
     ranked, rights = confidence[order], np.cumsum(right[order])
     # How many answers a threshold can accept: equal confidences are accepted together.
     counts = np.flatnonzero(np.append(ranked[1:] < ranked[:-1], True)) + 1
-    most = int(counts[rights[counts - 1] >= (1 - _RIGHT_GIVEN_UP) * rights[-1]][0])
-    least = min(math.ceil(1 / false_accept_rate), most)
-    counts = counts[(counts >= least) & (counts <= most)]
-    rates = (counts - rights[counts - 1]) / counts
-    wanted = rates <= max(false_accept_rate, rates.min())
-    count = int(counts[wanted][-1])
-    return float(ranked[count - 1] if count == len(ranked) else (ranked[count - 1] + ranked[count]) / 2)
+    enough = rights[counts - 1] >= (1 - _RIGHT_GIVEN_UP) * rights[-1]
+    counts = counts[: np.argmax(enough) + 1]
+    rates = (counts - rights[counts - 1] + 1) / (counts + 1)
+    lowest = float(rates.min())
+    count = int(counts[rates <= max(false_accept_rate, lowest)][-1])
+    value = ranked[count - 1] if count == len(ranked) else (ranked[count - 1] + ranked[count]) / 2
+    return float(value), lowest <= false_accept_rate
 
 
 def apply_threshold(

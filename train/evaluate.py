@@ -54,9 +54,8 @@ def judge(manifest: Manifest, scores: Mapping[str, Scores], false_accept_rate: f
             "confused_pairs": confused_pairs(tempered, its, manifest.labels, paths),
             "most_wrong": most_wrong(tempered, its, manifest.labels, paths),
         }
-    threshold = choose_threshold(*answers["validation"], false_accept_rate)
+    threshold, reached = choose_threshold(*answers["validation"], false_accept_rate)
     figures = {split: apply_threshold(*answers[split], threshold) for split in ("validation", "test")}
-    reached = figures["validation"]["false_accept_rate"] <= false_accept_rate
     metrics["temperature"] = temperature
     metrics["threshold"] = {"value": threshold, "false_accept_rate": false_accept_rate, "reached": reached, **figures}
     return metrics

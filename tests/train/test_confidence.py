@@ -86,8 +86,11 @@ def ladder(*rungs):
 
 def test_the_threshold_by_hand():
     rungs = ladder((0.9, 58, 2), (0.8, 18, 2), (0.7, 9, 1), (0.6, 10, 10))
-    # Accepted from the top: 2 of 60 wrong (3.3 %), 4 of 80 (5.0 %), 5 of 90 (5.6 %), 15 of 110.
-    threshold = choose_threshold(*rungs, 0.05)
+    # From the top, one more wrong than there is: 3 of 61 (4.9 %), 5 of 81 (6.2 %), 6 of 91 (6.6 %), 16 of 111.
+    assert choose_threshold(*rungs, 0.05) == (pytest.approx((0.9 + 0.8) / 2), True)
+    assert choose_threshold(*rungs, 0.2) == (0.6, True)
+    threshold, reached = choose_threshold(*rungs, 0.065)
+    assert reached
     assert threshold == pytest.approx((0.8 + 0.7) / 2)
     assert apply_threshold(*rungs, threshold) == {
         "n": 110,
@@ -96,37 +99,38 @@ def test_the_threshold_by_hand():
         "accuracy_of_accepted": 76 / 80,
         "wrong_rejected": 11 / 15,
     }
-    assert choose_threshold(*rungs, 0.04) == pytest.approx((0.9 + 0.8) / 2)
-    assert choose_threshold(*rungs, 0.2) == 0.6
 
 
 def test_a_dip_further_down_accepts_more():
     rungs = ladder((0.9, 18, 2), (0.8, 80, 0), (0.7, 0, 50))  # 10 % wrong at the top, 2 % with the next rung
-    assert choose_threshold(*rungs, 0.05) == pytest.approx(0.75)
+    assert choose_threshold(*rungs, 0.05) == (pytest.approx(0.75), True)
 
 
 def test_a_rate_that_no_threshold_keeps_gives_the_nearest():
-    rungs = ladder((0.9, 15, 15), (0.8, 20, 10), (0.7, 0, 50))
-    threshold = choose_threshold(*rungs, 0.05)
+    rungs = ladder((0.9, 15, 15), (0.8, 20, 10), (0.7, 0, 50))  # 16 of 31, 26 of 61, 76 of 111
+    threshold, reached = choose_threshold(*rungs, 0.05)
+    assert not reached
     assert threshold == pytest.approx(0.75)
     assert apply_threshold(*rungs, threshold)["false_accept_rate"] == 25 / 60
 
 
-def test_a_handful_at_the_top_shows_no_rate():
-    rungs = ladder((0.99, 3, 0), (0.9, 30, 20))  # 3 of 3 right says nothing of one in twenty
-    assert apply_threshold(*rungs, choose_threshold(*rungs, 0.05))["accepted"] == 1
+@pytest.mark.parametrize(("at_the_top", "shown"), [(18, False), (19, True)])
+def test_a_handful_at_the_top_shows_no_rate(at_the_top, shown):
+    rungs = ladder((0.99, at_the_top, 0), (0.9, 30, 20))  # 1 of 19 isn't one in twenty, 1 of 20 is
+    assert choose_threshold(*rungs, 0.05) == (pytest.approx(0.945), shown)
 
 
 def test_without_a_mistake_the_least_sure_hundredth_is_the_price():
-    confidence = np.linspace(0.5, 1, 1000)
-    threshold = choose_threshold(confidence, np.ones(1000, bool), 0.05)
-    assert apply_threshold(confidence, np.ones(1000, bool), threshold)["accepted"] == 0.99
+    confidence, right = np.linspace(0.5, 1, 1000), np.ones(1000, bool)
+    threshold, reached = choose_threshold(confidence, right, 0.05)
+    assert reached
+    assert apply_threshold(confidence, right, threshold)["accepted"] == 0.99
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_one_photo_has_a_threshold(right):
+def test_one_photo_has_a_threshold_that_shows_nothing(right):
     confidence, its = np.array([0.7]), np.array([right])
-    assert choose_threshold(confidence, its, 0.05) == 0.7
+    assert choose_threshold(confidence, its, 0.05) == (0.7, False)
     figures = apply_threshold(confidence, its, 0.7)
     assert figures["accuracy_of_accepted"] == float(right)
     assert figures["wrong_rejected"] == (None if right else 0)
@@ -139,16 +143,18 @@ def test_nothing_accepted_has_no_accuracy():
 
 
 def tried_out(confidence, right, rate):
-    """Choose by trying every confidence as the threshold."""
+    """Choose by trying every confidence as the threshold; return it and whether it keeps the rate."""
     accepted = {each: right[confidence >= each] for each in sorted(set(confidence))}
     bound = max(each for each in accepted if right[confidence < each].sum() <= 0.01 * right.sum())
-    enough = [each for each in accepted if each >= bound and len(accepted[each]) >= 1 / rate] or [bound]
-    keep = [each for each in enough if (~accepted[each]).mean() <= rate]
-    return min(keep) if keep else min(enough, key=lambda each: ((~accepted[each]).mean(), each))
+    rates = {each: ((~its).sum() + 1) / (len(its) + 1) for each, its in accepted.items() if each >= bound}
+    keep = [each for each, its in rates.items() if its <= rate]
+    return (min(keep), True) if keep else (min(rates, key=lambda each: (rates[each], each)), False)
 
 
 @given(st.lists(st.tuples(st.integers(50, 100), st.booleans()), min_size=1, max_size=300), st.floats(0.01, 0.5))
 def test_the_threshold_is_the_one_that_trying_all_of_them_finds(answers, rate):
     confidence, right = np.array([each / 100 for each, _ in answers]), np.array([each for _, each in answers])
-    stands = confidence >= choose_threshold(confidence, right, rate)
-    assert (stands == (confidence >= tried_out(confidence, right, rate))).all()
+    threshold, reached = choose_threshold(confidence, right, rate)
+    expected, kept = tried_out(confidence, right, rate)
+    assert reached == kept
+    assert ((confidence >= threshold) == (confidence >= expected)).all()
