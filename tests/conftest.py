@@ -8,6 +8,14 @@ from sklearn.datasets import load_digits
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_traces_in_the_users_cache(tmp_path_factory):
+    """Let what is kept between runs be kept for this test run only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def digits_photos(tmp_path_factory):
     """Return a folder of 1,797 PNG photos, 32x32, one folder per digit. Read-only: copy before changing."""

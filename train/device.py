@@ -1,4 +1,4 @@
-"""What the training runs on: TensorFlow without its chatter, the device's name, the precision that suits it."""
+"""What the training runs on: TensorFlow without its chatter, the device's name, what it is good at."""
 
 from __future__ import annotations
 
@@ -54,18 +54,9 @@ def cpu_name() -> str:
     return _cpu_entry("model name") or _cpu_entry("Model") or platform.processor() or platform.machine()
 
 
-def choose_precision(asked: str) -> str:
-    """Return the Keras policy for `asked`, one of PRECISIONS.
-
-    auto means mixed_float16 on GPUs, mixed_bfloat16 on processors that multiply it (2.1 times as fast as float32 on
-    an AMD EPYC of family 26, 2.3 on an Intel with AMX), else float32. By the processor's flags, not by timing: the
-    same machine must choose the same however busy it is.
-    """
-    if asked != "auto":
-        return asked
-    if gpu_names():
-        return "mixed_float16"
-    return "mixed_bfloat16" if _BFLOAT16_FLAGS & {*_cpu_entry("flags").split()} else "float32"
+def multiplies_bfloat16() -> bool:
+    """Tell whether the processor has instructions for bfloat16; where it doesn't, float32 is quicker."""
+    return bool(_BFLOAT16_FLAGS & {*_cpu_entry("flags").split()})
 
 
 def _cpu_entry(name: str) -> str:

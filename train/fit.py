@@ -17,7 +17,8 @@ from edge.run_folder import write_whole
 from train.augment import Augmentation
 from train.history import Epoch, best_epoch
 from train.models import MODELS
-from train.pipeline import Images, Labels, plain_batches, training_batches
+from train.pipeline import plain_batches, training_batches
+from train.pixels import Images, Labels
 from train.progress import progress_bar
 
 
@@ -34,6 +35,7 @@ class Recipe:
         seed: Seed of order and augmentation.
         precision: Keras's policy: "float32", "mixed_float16" or "mixed_bfloat16".
         augmentation: What is done to training images.
+        mixup: Alpha of mixup; 0 for none.
     """
 
     model: str
@@ -44,6 +46,7 @@ class Recipe:
     seed: int
     precision: str = "float32"
     augmentation: Augmentation = field(default_factory=Augmentation)
+    mixup: float = 0.0
 
 
 def train_model(
@@ -75,7 +78,15 @@ def train_model(
     watch = _Watch(recipe, len(train[0]), console)
     with watch.bar:
         model.fit(
-            training_batches(*train, classes, recipe.batch_size, recipe.epochs, recipe.seed, recipe.augmentation),
+            training_batches(
+                *train,
+                classes,
+                recipe.batch_size,
+                recipe.epochs,
+                recipe.seed,
+                recipe.augmentation,
+                mixup=recipe.mixup,
+            ),
             steps_per_epoch=math.ceil(len(train[0]) / recipe.batch_size),
             epochs=recipe.epochs,
             validation_data=plain_batches(*validation, classes, recipe.batch_size),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shlex
 import sys
@@ -10,12 +11,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.command import command, parser, positive_int
 from edge.run_folder import write_json
-from train.dataset import SPLITS
+from train.augment import AUGMENTATIONS
+from train.cache_folder import add_cache_flags
 from train.device import PRECISIONS
 from train.models import MODELS, SMALLEST_SIDE
 
@@ -37,6 +40,8 @@ class Settings:
         patience: Epochs without a lower validation loss after which training stops.
         batch_size: Images in a batch.
         learning_rate: Adam's.
+        augment: Name in `train.augment.AUGMENTATIONS`.
+        mixup: Alpha of mixup; 0 for none.
         precision: One of `train.device.PRECISIONS`.
         split: Percent of train, validation, test.
         seed: Seed of split, order, augmentation, first weights and dropout.
@@ -51,6 +56,8 @@ class Settings:
     patience: int
     batch_size: int
     learning_rate: float
+    augment: str
+    mixup: float
     precision: str
     split: tuple[int, int, int]
     seed: int
@@ -62,19 +69,20 @@ class Settings:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train a model on photos and write the run's folder."""
     given = vars(_flags().parse_args(argv))
-    force, output = given.pop("force"), given.pop("output")
+    force, cache, output = given.pop("force"), given.pop("cache"), given.pop("output")
     if output is None:
         data = Path(given["data"]).resolve().name or "photos"
         output = Path("runs", f"{data}-{given['model']}-{datetime.now():%Y%m%d-%H%M%S}")
-    run(Settings(**given, output=output), force)
+    run(Settings(**given, output=output), cache, force)
     return 0
 
 
-def run(settings: Settings, force: bool = False) -> None:
+def run(settings: Settings, cache: Path | None, force: bool = False) -> None:
     """Train as `settings` say, write the run's folder, point `latest` beside it at it.
 
     Args:
         settings: Every setting.
+        cache: Folder of the cache of decoded pixels; None to decode photos in each epoch.
         force: Overwrite a finished run.
 
     Raises:
@@ -100,7 +108,7 @@ def run(settings: Settings, force: bool = False) -> None:
     output.clear_output(settings.output)
     write_manifest(manifest, settings.output / "dataset.json")
     with native_log.to_file(settings.output / "train.log"):
-        metrics = _train(settings, manifest, console)
+        metrics = _train(settings, manifest, cache, console)
     metrics["training"]["seconds"] = round(time.perf_counter() - started, 1)
     write_report(settings.output, metrics)
     write_json(settings.output / "metrics.json", metrics)  # last: it marks a finished run
@@ -109,23 +117,28 @@ def run(settings: Settings, force: bool = False) -> None:
     _tell_result(settings.output, metrics)
 
 
-def _train(settings: Settings, manifest: Manifest, console: Console) -> dict[str, Any]:
+def _train(settings: Settings, manifest: Manifest, cache: Path | None, console: Console) -> dict[str, Any]:
     """Train, judge and draw; write all but metrics.json, whose content is returned."""
     from train import device
 
     console.print("starting TensorFlow ...")
     device.prepare(settings.seed)
+    from train.cache import open_pixels
     from train.evaluate import judge
     from train.fit import Recipe, save_model, train_model
     from train.history import best_epoch, write_history
     from train.output import write_config
-    from train.pipeline import plain_batches
-    from train.pixels import load_images
+    from train.pipeline import plain_batches, user_errors
     from train.plots import plot_run
+    from train.precision import choose_precision
     from train.predictions import write_predictions
-    from train.progress import counting
 
-    name, precision = device.device_name(), device.choose_precision(settings.precision)
+    name, classes = device.device_name(), len(manifest.labels)
+    pixels = open_pixels(manifest, settings.image_size, cache, console)
+    build = partial(MODELS[settings.model], settings.image_size, classes)
+    steps = settings.epochs * math.ceil(len(pixels["train"][0]) / settings.batch_size)
+    precision = choose_precision(settings.precision, build, settings.batch_size, steps)
+    device.prepare(settings.seed)  # again, as choosing takes random numbers
     recipe = Recipe(
         model=settings.model,
         epochs=settings.epochs,
@@ -133,20 +146,26 @@ def _train(settings: Settings, manifest: Manifest, console: Console) -> dict[str
         learning_rate=settings.learning_rate,
         patience=settings.patience,
         seed=settings.seed,
-        precision=precision,
+        precision=precision.policy,
+        augmentation=AUGMENTATIONS[settings.augment],
+        mixup=settings.mixup,
     )
-    found = {"device": name, "precision_used": precision, "augmentation": asdict(recipe.augmentation)}
+    found = {
+        "device": name,
+        "precision_used": precision.policy,
+        "precision_timed": precision.images_per_second,
+        "augmentation": asdict(recipe.augmentation),
+    }
     write_config(settings.output, {**asdict(settings), "output": str(settings.output), **found})
     console.print(f"training on {name}, {precision}; stops after {settings.patience} epochs without improvement")
-    with counting(console, "decoding photos", len(manifest.files)) as advance:
-        pixels = {split: load_images(manifest, split, settings.image_size, advance) for split in SPLITS}
-    model, epochs = train_model(recipe, pixels["train"], pixels["validation"], len(manifest.labels), console)
+    with user_errors():
+        model, epochs = train_model(recipe, pixels["train"], pixels["validation"], classes, console)
     save_model(model, settings.output / "model.keras")
     write_history(epochs, settings.output / "history.csv")
     scores = {}
     for split in ("validation", "test"):
-        batches = plain_batches(*pixels[split], len(manifest.labels), settings.batch_size)
-        scores[split] = model.predict(batches, verbose=0)
+        with user_errors():
+            scores[split] = model.predict(plain_batches(*pixels[split], classes, settings.batch_size), verbose=0)
     write_predictions(settings.output, scores)
     metrics = judge(manifest, scores, settings.false_accept_rate)
     trained = {"epochs": len(epochs), "best_epoch": best_epoch(epochs).epoch, "parameters": model.count_params()}
@@ -202,7 +221,18 @@ def _flags() -> argparse.ArgumentParser:
     )
     flags.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="images in a batch")
     flags.add_argument("--learning-rate", type=positive_float, default="3e-4", metavar="X", help="Adam's learning rate")
-    flags.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the arithmetic while training")
+    flags.add_argument(
+        "--augment", choices=list(AUGMENTATIONS), default="light", help="how far training images are changed"
+    )
+    flags.add_argument(
+        "--mixup", type=mixup_alpha, default="0", metavar="ALPHA", help="blend pairs of training images, 0.2 or so"
+    )
+    flags.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="of the arithmetic while training; auto times float32 and bfloat16 on processors that have both",
+    )
     flags.add_argument(
         "--split", type=split_ratios, default="70/15/15", metavar="A/B/C", help="percent train/validation/test"
     )
@@ -221,6 +251,7 @@ def _flags() -> argparse.ArgumentParser:
         help="the run's folder (default: runs/DATA-MODEL-TIME)",
     )
     flags.add_argument("--force", action="store_true", help="overwrite a finished run at --output")
+    add_cache_flags(flags)
     return flags
 
 
@@ -243,6 +274,17 @@ def split_ratios(text: str) -> tuple[int, int, int]:
     if train + validation + test != 100:
         raise argparse.ArgumentTypeError(f"expected percents that make 100, got {text!r}")
     return train, validation, test
+
+
+def mixup_alpha(text: str) -> float:
+    """Parse 0, or 0.01 to 10, as an argparse type."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if value != 0 and not 0.01 <= value <= 10:
+        raise argparse.ArgumentTypeError(f"expected 0 for none, or 0.01 to 10, got {text!r}")
+    return value
 
 
 def positive_float(text: str) -> float:

@@ -21,23 +21,16 @@ def cpuinfo(monkeypatch, tmp_path, text):
     monkeypatch.setattr(device, "_CPUINFO", tmp_path / "cpuinfo")
 
 
-@pytest.mark.parametrize("asked", device.PRECISIONS[1:])
-def test_what_is_asked_for_is_taken(asked):
-    assert device.choose_precision(asked) == asked
-
-
 @pytest.mark.parametrize(
-    ("flags", "chosen"),
-    [("amx_bf16", "mixed_bfloat16"), ("avx512_bf16", "mixed_bfloat16"), ("avx512f", "float32"), ("", "float32")],
+    ("flags", "fast"), [("amx_bf16", True), ("avx512_bf16", True), ("avx512f amx_tile", False), ("", False)]
 )
-def test_auto_follows_the_processor(monkeypatch, tmp_path, no_gpu, flags, chosen):
+def test_the_flags_tell_who_multiplies_bfloat16(monkeypatch, tmp_path, flags, fast):
     cpuinfo(monkeypatch, tmp_path, CPUINFO.format(flags=flags))
-    assert device.choose_precision("auto") == chosen
+    assert device.multiplies_bfloat16() == fast
 
 
-def test_auto_means_float16_on_a_gpu(monkeypatch):
+def test_a_gpu_is_named(monkeypatch):
     monkeypatch.setattr(device, "gpu_names", lambda: ["NVIDIA L4", "NVIDIA L4"])
-    assert device.choose_precision("auto") == "mixed_float16"
     assert device.device_name() == "GPU: NVIDIA L4, NVIDIA L4"
 
 
@@ -49,4 +42,4 @@ def test_the_processor_is_named(monkeypatch, tmp_path, no_gpu):
 def test_a_system_without_cpuinfo_is_named_too(monkeypatch, tmp_path, no_gpu):
     monkeypatch.setattr(device, "_CPUINFO", tmp_path / "none")
     assert device.cpu_name()
-    assert device.choose_precision("auto") == "float32"
+    assert not device.multiplies_bfloat16()

@@ -1,10 +1,26 @@
 import numpy as np
 import pytest
 
-from train.augment import Augmentation
-from train.pipeline import one_hot, plain_batches, training_batches
+from edge.errors import UserError
+from train.augment import AUGMENTATIONS, Augmentation
+from train.pipeline import one_hot, plain_batches, training_batches, user_errors
+from train.pixels import LazyImages
 
-STILL = Augmentation(rotation=0, zoom=0, flip=False)
+STILL = AUGMENTATIONS["none"]
+
+
+class Kept(LazyImages):
+    """Images that count how often each was read; one of them can't be."""
+
+    def __init__(self, images, broken=None):
+        super().__init__(len(images), images.shape[1:3])
+        self.images, self.broken, self.reads = images, broken, [0] * len(images)
+
+    def _read(self, index, out):
+        if index == self.broken:
+            raise UserError("Expected a photo, got none; put it back")
+        self.reads[index] += 1
+        out[:] = self.images[index]
 
 
 @pytest.fixture
@@ -43,3 +59,46 @@ def test_plain_batches_are_the_images_in_order(numbered):
 
 def test_one_hot_rows():
     assert one_hot(np.array([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+def test_a_later_epoch_is_the_same_whether_or_not_the_first_was_made(numbered):
+    images = np.random.default_rng(0).integers(0, 256, (10, 16, 16, 3), np.uint8)
+    settings = (images, numbered[1], 3, 4, 3, 7, AUGMENTATIONS["strong"])
+    whole = drain(training_batches(*settings, mixup=0.3))
+    rest = drain(training_batches(*settings, mixup=0.3, first_epoch=2))
+    assert (len(whole), len(rest)) == (9, 3)
+    for (images_1, labels_1), (images_2, labels_2) in zip(whole[6:], rest, strict=True):
+        assert np.array_equal(images_1, images_2)
+        assert np.array_equal(labels_1, labels_2)
+
+
+def test_mixup_blends_in_pixels_and_labels_alike(numbered):
+    images, labels = numbered[0][:3] * 100, np.arange(3)  # 0, 100, 200
+    mixed = 0
+    for batch, rows in drain(training_batches(images, labels, 3, 3, 20, 0, STILL, mixup=0.5)):
+        np.testing.assert_allclose(batch[:, 0, 0, 0], rows @ [0, 100, 200], atol=0.51)
+        mixed += rows.max() < 1
+    assert mixed > 3
+
+
+def test_images_are_read_when_a_batch_needs_them(numbered):
+    images = Kept(numbered[0])
+    drain(training_batches(images, numbered[1], 3, 4, 2, 0, STILL))
+    assert images.reads == [2] * 10
+    assert np.array_equal(
+        np.concatenate([batch for batch, _ in drain(plain_batches(images, numbered[1], 3, 4))]), numbered[0]
+    )
+
+
+def test_what_the_user_can_mend_comes_out_of_tensorflow_as_one_line(numbered):
+    images = Kept(numbered[0], broken=7)
+    with pytest.raises(UserError) as raised, user_errors():
+        drain(training_batches(images, numbered[1], 3, 4, 1, 0, STILL))
+    assert str(raised.value) == "Expected a photo, got none; put it back"
+
+
+def test_other_errors_of_tensorflow_stay_what_they_are():
+    import tensorflow
+
+    with pytest.raises(tensorflow.errors.InvalidArgumentError, match="shape"), user_errors():
+        raise tensorflow.errors.InvalidArgumentError(None, None, "no such shape")
