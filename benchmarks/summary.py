@@ -60,7 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = flags.parse_args(argv)
     resolve_run(arguments.run)  # only to say so where it isn't there: advice names the folder as the user typed it
-    latency = arguments.latency or arguments.run / "latency.json"
+    latency: Path | None = arguments.latency or arguments.run / "latency.json"
+    if latency and not arguments.latency and not latency.exists():
+        print(f"no latency measured yet; measure: {_measure(arguments.run, latency)}", file=sys.stderr)
+        latency = None
     n, lines = summarize(arguments.run, latency)
     _print_table(n, lines)
     if arguments.markdown:
@@ -68,12 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def summarize(run: Path, latency: Path) -> tuple[int, list[FileSummary]]:
+def summarize(run: Path, latency: Path | None) -> tuple[int, list[FileSummary]]:
     """Gather the lines of the table, the Keras model's first.
 
     Args:
         run: The run's folder.
-        latency: The JSON that benchmarks.latency wrote; of it the rows of the fewest threads count.
+        latency: The JSON that benchmarks.latency wrote; of it the rows of the fewest threads count. None: no times.
 
     Returns:
         Number of test photos, and the lines.
@@ -83,9 +86,9 @@ def summarize(run: Path, latency: Path) -> tuple[int, list[FileSummary]]:
     """
     train = "python -m train.run"
     convert = f"python -m convert.quantize --int8 --run {run}"
-    measure = f"python -m benchmarks.latency --run {run} --json {latency}"
+    measure = _measure(run, latency) if latency else ""
     metrics, conversion = read_json(run / "metrics.json", train), read_json(run / "conversion.json", convert)
-    timed = read_json(latency, measure)
+    timed = read_json(latency, measure) if latency else {"rows": []}
     try:
         keras = run / "model.keras"
         n = int(metrics["test"]["n"])
@@ -116,6 +119,11 @@ def summarize(run: Path, latency: Path) -> tuple[int, list[FileSummary]]:
     return n, lines
 
 
+def _measure(run: Path, latency: Path) -> str:
+    """Return the command that writes a run's latency."""
+    return f"python -m benchmarks.latency --run {run} --json {latency}"
+
+
 def _fewest_threads(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return each file's row with the fewest threads, by the file's name."""
     ordered = sorted(rows, key=lambda row: -int(row["num_threads"]))
@@ -144,8 +152,10 @@ def put_between_marks(path: Path, text: str) -> None:
     write_whole(path, f"{before}{_BEGIN}\n{text}\n{_END}{after}".encode())
 
 
-def _read_machine(latency: Path) -> str:
+def _read_machine(latency: Path | None) -> str:
     """Return the processor's name as benchmarks.latency saw it."""
+    if latency is None:
+        return "no machine yet"
     machine = read_json(latency, "python -m benchmarks.latency").get("machine", {})
     return f"{machine.get('cpu_model') or 'an unnamed processor'}, {machine.get('cores', '?')} cores"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,50 +68,59 @@ def convert(settings: Settings, step: Step, advance: Callable[[], object]) -> li
     """
     step("Loading the model")
     source = load_source(settings.run)
-    step("Reading the test split")
+    step("Reading the photos")
     images, truth = source.test_split
-    write_whole(settings.run / "eval.npz", _eval_npz(images, truth, source.labels))
-    reference = source.model.predict(images.astype(np.float32), batch_size=32, verbose=0)
     sample = calibration.choose_sample(source.manifest, settings.calibration_size, settings.seed)
-    schemes = _write_models(source, calibration.calibration_images(sample, source.image_size), settings.int8, step)
-    step("Asking every file about every test photo")
-    verdicts = {
-        path: evaluation.judge(evaluation.run_file(path, images, 1, advance), reference, truth) for path in schemes
-    }
-    step("Timing each file beside float32")
-    ratios = evaluation.latency_ratios(list(schemes), images[0])
-    files = [Converted(path, scheme, verdicts[path], ratios[path.name]) for path, scheme in schemes.items()]
+    calibration_images = calibration.calibration_images(sample, source.image_size)
+    reference = source.model.predict(images.astype(np.float32), batch_size=32, verbose=0)
+    # Beside the run's files and moved there when all is done: a conversion that fails leaves the old files together.
+    with tempfile.TemporaryDirectory(prefix=".converting-", dir=settings.run) as folder:
+        files = _make_models(source, calibration_images, settings.int8, Path(folder), step)
+        step("Asking every file about every test photo")
+        verdicts = [evaluation.judge(evaluation.run_file(file, images, 1, advance), reference, truth) for file in files]
+        step("Timing each file beside float32")
+        ratios = evaluation.latency_ratios(files, images[0])
+        converted = [
+            Converted(settings.run / file.name, scheme_of(file), verdict, ratios[file.name])
+            for file, verdict in zip(files, verdicts, strict=True)
+        ]
+        described = {
+            file.name: evaluation.describe_file(file, each.scheme, each.verdict, each.latency_ratio)
+            for file, each in zip(files, converted, strict=True)
+        }
+        write_whole(settings.run / "eval.npz", _eval_npz(images, truth, source.labels))
+        for file in files:
+            file.replace(settings.run / file.name)
     write_json(
         settings.run / "conversion.json",
         {
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "keras": {"test": {"n": len(truth), "accuracy": float((reference.argmax(axis=1) == truth).mean())}},
             "calibration": {"split": "train", "n": len(sample.files), "seed": settings.seed},
-            "files": {
-                file.path.name: evaluation.describe_file(file.path, file.scheme, file.verdict, file.latency_ratio)
-                for file in files
-            },
+            "files": described,
         },
     )
-    return files
+    return converted
 
 
-def _write_models(source: Source, images: npt.NDArray[np.uint8], int8: bool, step: Step) -> dict[Path, str]:
-    """Write the model files; return their paths and schemes, in the order of the table."""
+def scheme_of(path: Path) -> str:
+    """Return the scheme that a model file's name says, such as "int8" of model_int8.tflite."""
+    return path.stem.removeprefix("model_")
+
+
+def _make_models(source: Source, images: npt.NDArray[np.uint8], int8: bool, folder: Path, step: Step) -> list[Path]:
+    """Write the model files to a folder; return their paths in the order of the table."""
     step("Converting to .tflite")
     models = {"model_float32.tflite": to_tflite.to_float32(source.model)}
     if int8:
         models["model_int8.tflite"] = to_tflite.to_int8(source.model, images)
     step("Converting to .onnx")
     models["model_float32.onnx"] = to_onnx.to_float32(source.model)
-    schemes = {}
     for name, content in models.items():
-        path = source.run / name
-        scheme = path.stem.removeprefix("model_")
+        path = folder / name
         embed = one_file.embed_in_onnx if path.suffix == ".onnx" else one_file.embed_in_tflite
-        write_whole(path, embed(content, source.describe(scheme)))
-        schemes[path] = scheme
-    return schemes
+        write_whole(path, embed(content, source.describe(scheme_of(path))))
+    return [folder / name for name in models]
 
 
 def _eval_npz(images: npt.NDArray[np.uint8], truth: npt.NDArray[np.int64], labels: list[str]) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.command import add_run_flag, command, parser, positive_int
+from edge.command import add_run_flag, command, parser, positive_int, seed
 from edge.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="N",
         help="photos of the training split that set the int8 ranges",
     )
-    flags.add_argument("--seed", type=int, default=0, metavar="N", help="fixes the choice of the calibration photos")
+    flags.add_argument("--seed", type=seed, default=0, metavar="N", help="fixes the choice of the calibration photos")
     given = flags.parse_args(argv)
     run = _resolve(given.run)
     files = _convert(run, int8=not given.float32, calibration_size=given.calibration_size, seed=given.seed)

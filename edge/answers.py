@@ -106,6 +106,7 @@ def open_sink(jsonl: Path | None) -> Iterator[Callable[[Answer], None]]:
     elif str(jsonl) == "-":
         yield lambda answer: print(answer.to_json(), flush=True)
     else:
+        is_new = not jsonl.exists()
         with _explained_writing(jsonl):
             # Unbuffered: a line reaches the file whole and at once, and nothing is left to fail in close().
             file = jsonl.open("ab", buffering=0)
@@ -115,7 +116,12 @@ def open_sink(jsonl: Path | None) -> Iterator[Callable[[Answer], None]]:
                 with _explained_writing(jsonl):
                     file.write(answer.to_json().encode() + b"\n")
 
-            yield write
+            try:
+                yield write
+            except UserError:
+                if is_new and file.tell() == 0:  # a start that failed leaves nothing behind
+                    jsonl.unlink(missing_ok=True)
+                raise
 
 
 @contextlib.contextmanager

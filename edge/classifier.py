@@ -14,6 +14,8 @@ import numpy.typing as npt
 from edge import preprocess, runtimes
 from edge.errors import UserError
 
+_MOST_PIXELS = 1 << 24  # 4096x4096; classifiers take a hundredth, a hostile file claims all memory
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -60,11 +62,17 @@ class Classifier:
             raise UserError(
                 f"Expected a model that takes uint8 or float32 pixels, {path} takes {self._runtime.input_dtype.name}"
             )
+        if shape[1] * shape[2] > _MOST_PIXELS:
+            raise UserError(f"Expected a model that takes at most {_MOST_PIXELS:,} pixels, {path} takes {shape}")
         self.image_size = shape[1], shape[2]
         self._image = np.zeros((*self.image_size, 3), np.uint8)
         self.metadata = _parse_metadata(self.path, self._runtime.embedded)
-        classes = len(self._runtime.invoke(self._image))  # also the slow first inference, out of the user's way
-        labels = _find_labels(self.metadata, self._runtime.embedded)
+        try:
+            classes = len(self._runtime.invoke(self._image))  # also the slow first inference, out of the user's way
+        except Exception as error:  # the runtimes' errors share no base class but this one
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UserError(f"{path} fails in its first inference: {reason}; convert the model again") from error
+        labels = _find_labels(self.metadata, self._runtime.embedded, classes)
         self.has_labels = labels is not None
         self.labels = labels if labels is not None else [str(index) for index in range(classes)]
         if len(self.labels) != classes:
@@ -85,7 +93,13 @@ class Classifier:
         return self._runtime.invoke(image)
 
     def rank(self, scores: npt.NDArray[np.float32], top_k: int = 1) -> list[Prediction]:
-        """Turn scores (classes,) into the `top_k` best predictions; equal scores go to the lower index."""
+        """Turn scores (classes,) into the `top_k` best predictions; equal scores go to the lower index.
+
+        Raises:
+            UserError: If a score is not finite, as a broken model's are; JSON has no word for them.
+        """
+        if not np.isfinite(scores).all():
+            raise UserError(f"{self.path} gave scores that are not finite; train or convert the model again")
         order = np.argsort(-scores, kind="stable")[:top_k]
         return [Prediction(self.labels[i], int(i), float(scores[i])) for i in order]
 
@@ -103,10 +117,11 @@ def _parse_metadata(path: Path, embedded: dict[str, str]) -> dict[str, Any]:
     return metadata
 
 
-def _find_labels(metadata: dict[str, Any], embedded: dict[str, str]) -> list[str] | None:
-    """Return the labels of our metadata or, for files of other makers, of the embedded labels file."""
+def _find_labels(metadata: dict[str, Any], embedded: dict[str, str], classes: int) -> list[str] | None:
+    """Return the labels of our metadata or, for files of other makers, of the embedded text that fits."""
     labels = metadata.get("labels")
     if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
         return labels
-    texts = [text for name, text in sorted(embedded.items()) if name.endswith(".txt")]
-    return texts[0].splitlines() if texts else None
+    names = sorted((name for name in embedded if name.endswith(".txt")), key=lambda name: ("label" not in name, name))
+    texts = [embedded[name].splitlines() for name in names]
+    return next((lines for lines in texts if len(lines) == classes), texts[0] if texts else None)

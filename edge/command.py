@@ -7,6 +7,7 @@ Results go to stdout, progress to stderr.
 from __future__ import annotations
 
 import argparse
+import errno
 import functools
 import os
 import sys
@@ -17,6 +18,7 @@ from edge.errors import UserError
 from edge.extras import explained
 
 MOST_THREADS = 256
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Main = Callable[[Sequence[str] | None], int]
 
@@ -32,12 +34,20 @@ def command(body: Main) -> Callable[..., int]:
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         try:
             with explained():
-                return body(argv)
+                code = body(argv)
+                sys.stdout.flush()  # here, where a full disk can still be told
+                return code
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
         except BrokenPipeError:  # the reader of our stdout left (`... | head`)
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except OSError as error:
+            if error.errno not in _NO_SPACE:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            print(f"error: Could not write {error.filename or 'all output'}: {error.strerror}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
@@ -83,6 +93,13 @@ def thread_count(text: str) -> int:
     if value > MOST_THREADS:
         raise argparse.ArgumentTypeError(f"expected at most {MOST_THREADS} threads, got {text!r}")
     return value
+
+
+def seed(text: str) -> int:
+    """Parse a seed of 0 to 2**32 - 1, what NumPy and TensorFlow take, as an argparse type."""
+    if not text.isdecimal() or int(text) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"expected a whole number of 0 to {(1 << 32) - 1}, got {text!r}")
+    return int(text)
 
 
 def positive_int(text: str) -> int:

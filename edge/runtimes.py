@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -26,7 +28,8 @@ _ONNX_DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(double)": np.dtype(np.float64),
     "tensor(int8)": np.dtype(np.int8),
 }
-_LARGEST_TEXT = 1 << 24  # bytes, unpacked; labels and metadata need thousands, a zip bomb wants gigabytes
+# Labels and metadata need thousands of bytes in two files; a zip bomb wants gigabytes, in one file or in thousands.
+_LARGEST_TEXT, _MOST_TEXTS = 1 << 24, 16
 
 
 class Runtime(Protocol):
@@ -51,7 +54,7 @@ class Runtime(Protocol):
 
 
 def load(path: Path, num_threads: int) -> Runtime:
-    """Load a model file into the runtime that its content asks for.
+    """Load a model file into its runtime: LiteRT by the file's content, ONNX Runtime by the ending .onnx.
 
     Raises:
         UserError: If there is no such file, it is no model, or no runtime for it is installed.
@@ -60,11 +63,11 @@ def load(path: Path, num_threads: int) -> Runtime:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"Expected a model at {path}, could not read it: {error.strerror}; name another") from error
-    if path.suffix == ".onnx":
-        return OnnxRuntime(path, num_threads)
-    if data[4:8] != b"TFL3":  # the file identifier of a TFLite flatbuffer
-        raise UserError(f"Expected a .tflite or .onnx model, but {path} is neither; convert one: convert.quantize")
-    return LiteRt(path, data, num_threads)
+    if data[4:8] == b"TFL3":  # the file identifier of a TFLite flatbuffer
+        return LiteRt(path, data, num_threads)
+    if path.suffix.lower() == ".onnx":  # protobuf has no identifier
+        return OnnxRuntime(path, data, num_threads)
+    raise UserError(f"Expected a .tflite or .onnx model, but {path} is neither; convert one: convert.quantize")
 
 
 class LiteRt:
@@ -73,7 +76,7 @@ class LiteRt:
     def __init__(self, path: Path, data: bytes, num_threads: int) -> None:
         interpreter_class, self.name, self.version = _find_interpreter()
         try:
-            # From the bytes that were checked, not from the path: nobody can swap the file in between.
+            # From the bytes that were read once, not from the path: nobody can swap the file in between.
             self._interpreter = interpreter_class(model_content=data, num_threads=num_threads)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
@@ -87,7 +90,7 @@ class LiteRt:
         self._input, self._output = inputs[0], outputs[0]
         self.input_shape = tuple(int(n) for n in self._input["shape"])
         self.input_dtype = np.dtype(self._input["dtype"])
-        self.embedded = _embedded_files(path)
+        self.embedded = _embedded_files(path, data)
         scale, zero_point = self._output["quantization"]
         # scale 0 is TFLite's word for "not quantized"
         self._scale, self._zero_point = (np.float32(scale), int(zero_point)) if scale else (np.float32(1), 0)
@@ -104,7 +107,7 @@ class LiteRt:
 class OnnxRuntime:
     """A .onnx model in onnxruntime."""
 
-    def __init__(self, path: Path, num_threads: int) -> None:
+    def __init__(self, path: Path, data: bytes, num_threads: int) -> None:
         if importlib.util.find_spec("onnxruntime") is None:
             raise MissingPackage(f"{path} needs onnxruntime. Install it: {install_line('onnxruntime')}")
         onnxruntime: Any = importlib.import_module("onnxruntime")
@@ -115,7 +118,8 @@ class OnnxRuntime:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            # From bytes it has no folder to load other files from, whatever the model names.
+            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's exceptions share no base class but this one
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"onnxruntime refuses {path}: {reason}; convert the model again") from error
@@ -129,13 +133,14 @@ class OnnxRuntime:
         # `Classifier` refuses all but uint8 and float32, by name.
         self.input_dtype = _ONNX_DTYPES.get(inputs[0].type, np.dtype(object))
         self.embedded = dict(self._session.get_modelmeta().custom_metadata_map)
-        self._batch = np.empty((1, *self.input_shape[1:]), self.input_dtype) if min(self.input_shape[1:]) > 0 else None
+        self._batch: npt.NDArray[Any] | None = None  # made at the first call: by then the shape was found sane
 
     def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
         """Run the model on one image; see `Runtime.invoke`."""
-        batch: Any = self._batch
-        batch[0] = image
-        scores = self._session.run(self._output_names, {self._input_name: batch})[0]
+        if self._batch is None:
+            self._batch = np.empty((1, *image.shape), self.input_dtype)
+        self._batch[0] = image
+        scores = self._session.run(self._output_names, {self._input_name: self._batch})[0]
         return np.asarray(scores, np.float32).reshape(-1)
 
 
@@ -151,8 +156,8 @@ def _find_interpreter() -> tuple[Any, str, str]:
         if int(np.__version__.partition(".")[0]) >= 2:
             # It imports, then dies with a SystemError in the first call.
             raise UserError(
-                f"tflite-runtime needs NumPy 1, got NumPy {np.__version__}. Install: pip install 'numpy<2', "
-                f"or the runtime that takes NumPy 2: {install_line('ai_edge_litert')}"
+                f"tflite-runtime needs NumPy 1, got NumPy {np.__version__}. Install: {sys.executable} -m pip install "
+                f"'numpy<2' 'opencv-python-headless<4.10', or the runtime for NumPy 2: {install_line('ai_edge_litert')}"
             )
         from tflite_runtime.interpreter import Interpreter as LegacyInterpreter
 
@@ -160,16 +165,23 @@ def _find_interpreter() -> tuple[Any, str, str]:
     raise MissingPackage(f"A .tflite model needs a runtime. Install it: {install_line('ai_edge_litert')}")
 
 
-def _embedded_files(path: Path) -> dict[str, str]:
+def _embedded_files(path: Path, data: bytes) -> dict[str, str]:
     """Return the text files of the zip archive that TFLite Metadata appends to a model; empty without one."""
-    if not zipfile.is_zipfile(path):
+    file = io.BytesIO(data)
+    if not zipfile.is_zipfile(file):
         return {}
     texts: dict[str, str] = {}
     try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                if entry.filename.endswith((".txt", ".json")) and entry.file_size <= _LARGEST_TEXT:
-                    texts[entry.filename] = archive.read(entry).decode("utf-8")
+        with zipfile.ZipFile(file) as archive:
+            entries = [entry for entry in archive.infolist() if entry.filename.endswith((".txt", ".json"))]
+            size = sum(entry.file_size for entry in entries)  # of all: many small bombs are one big one
+            if size > _LARGEST_TEXT or len(entries) > _MOST_TEXTS:
+                raise UserError(
+                    f"Expected at most {_MOST_TEXTS} texts of {_LARGEST_TEXT >> 20} MiB in all in {path}, "
+                    f"got {len(entries)} of {size >> 20} MiB; use a model from a source you trust"
+                )
+            for entry in entries:
+                texts[entry.filename] = archive.read(entry).decode("utf-8")
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
         raise UserError(f"The files appended to {path} are damaged: {error}; copy the model again") from error
     return texts

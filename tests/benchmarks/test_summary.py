@@ -92,7 +92,6 @@ def test_a_latency_file_of_another_name(run, capsys):
         ("metrics.json", "python -m train.run"),
         ("model.keras", "python -m train.run"),
         ("conversion.json", "python -m convert.quantize --int8 --run {run}"),
-        ("latency.json", "python -m benchmarks.latency --run {run} --json {run}/latency.json"),
     ],
 )
 def test_a_missing_file_is_answered_with_the_command_that_writes_it(run, file, made_by, capsys):
@@ -160,3 +159,19 @@ def test_a_file_without_marks_stays_as_it_is(tmp_path, content):
     with pytest.raises(UserError, match="once each"):
         put_between_marks(page, "new")
     assert page.read_text() == content
+
+
+def test_without_latency_the_table_says_how_to_measure_it(run, capsys):
+    (run / "latency.json").unlink()
+    assert main(["--run", str(run)]) == 0
+    out, err = capsys.readouterr()
+    assert "79.0%" in out
+    assert " ms" not in out
+    assert err == (
+        f"no latency measured yet; measure: python -m benchmarks.latency --run {run} --json {run}/latency.json\n"
+    )
+
+
+def test_a_named_latency_file_must_be_there(run, capsys):
+    assert main(["--run", str(run), "--latency", str(run / "none.json")]) == 1
+    assert "could not read it" in capsys.readouterr().err

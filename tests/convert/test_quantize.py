@@ -107,7 +107,10 @@ def test_a_photo_that_changed_since_the_training(run, digits_photos, tmp_path, c
     changed = next(file["path"] for file in dataset["files"] if file["split"] == "test")
     (photos / changed).write_bytes(b"other bytes")
     (run / "dataset.json").write_text(json.dumps({**dataset, "root": str(photos)}))
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file() and path.name != "convert.log"}
     assert main(["--run", str(run)]) == 1
+    assert before == {path: path.read_bytes() for path in before}
+    assert sorted(set(run.iterdir()) - before.keys() - {run / "convert.log"}) == [run / "plots"]
     assert f"{changed} as it was" in capsys.readouterr().err.splitlines()[-1]
 
 
@@ -116,3 +119,26 @@ def test_wrong_flags(capsys):
         main(["--int8", "--float32"])
     assert exit_.value.code == 2
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_a_conversion_that_fails_leaves_the_old_files_together(digits_run, tmp_path, monkeypatch, capsys):
+    from convert import evaluation
+    from edge import UserError
+
+    run = shutil.copytree(digits_run, tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file() and path.name != "convert.log"}
+
+    def fail(*_):
+        raise UserError("the runtime left")
+
+    monkeypatch.setattr(evaluation, "run_file", fail)
+    assert main(["--run", str(run), "--calibration-size", "10"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "error: the runtime left"
+    assert before == {p.name: p.read_bytes() for p in run.iterdir() if p.is_file() and p.name != "convert.log"}
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296", "x"])
+def test_a_seed_that_numpy_would_refuse(seed, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--seed", seed])
+    assert exit_.value.code == 2

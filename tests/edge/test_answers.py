@@ -83,3 +83,29 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
 def test_a_full_disk_is_one_line():
     with pytest.raises(UserError, match="No space left on device"), open_sink(Path("/dev/full")) as write:
         write(answer())
+
+
+def test_a_start_that_failed_leaves_no_file_behind(tmp_path):
+    path = tmp_path / "new.jsonl"
+    with pytest.raises(UserError), open_sink(path):
+        raise UserError("no such model")
+    assert not path.exists()
+
+
+def test_a_start_that_failed_leaves_the_users_file_alone(tmp_path):
+    path = tmp_path / "old.jsonl"
+    path.touch()
+    with pytest.raises(UserError), open_sink(path):
+        raise UserError("no such model")
+    assert path.read_bytes() == b""
+
+
+def test_answers_stay_when_the_loop_is_lost_later(tmp_path):
+    def lose_the_camera():
+        with open_sink(tmp_path / "begun.jsonl") as write:
+            write(answer())
+            raise UserError("lost later")
+
+    with pytest.raises(UserError, match="lost later"):
+        lose_the_camera()
+    assert (tmp_path / "begun.jsonl").read_bytes().count(b"\n") == 1

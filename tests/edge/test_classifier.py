@@ -159,10 +159,25 @@ def test_damaged_files_in_the_model_are_refused(method, int8_model, tmp_path):
         Classifier(model)
 
 
-def test_a_zip_bomb_is_not_unpacked(int8_model, tmp_path):
-    bomb = {"labels.txt": bytes(1 << 25)}
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        {"labels.txt": bytes(1 << 25)},
+        {f"l{number}.txt": bytes(1 << 21) for number in range(10)},
+        {f"l{number}.txt": b"" for number in range(100)},
+    ],
+    ids=["one", "many", "empty"],
+)
+def test_a_zip_bomb_is_not_unpacked(bomb, int8_model, tmp_path):
     model = without_files(int8_model, tmp_path / "model.tflite", bomb, zipfile.ZIP_DEFLATED)
-    assert not Classifier(model).has_labels
+    with pytest.raises(UserError, match=r"Expected at most 16 texts of 16 MiB in all in .*model\.tflite, got "):
+        Classifier(model)
+
+
+@pytest.mark.parametrize("files", [["README.txt", "labelmap.txt"], ["a.txt", "labels.txt"], ["a.txt", "z.txt"]])
+def test_foreign_labels_are_the_text_that_fits(files, int8_model, tmp_path):
+    texts = {files[0]: "About this model\n", files[1]: "\n".join(NAMES)}
+    assert Classifier(without_files(int8_model, tmp_path / "model.tflite", texts)).labels == list(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -242,3 +257,40 @@ def test_the_package_exports_what_it_says():
     assert all(hasattr(edge, name) for name in edge.__all__)
     with pytest.raises(AttributeError, match="no attribute 'classifer'"):
         _ = edge.classifer
+
+
+def test_a_model_that_fails_in_its_first_inference_is_one_line(tmp_path):
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 4, 5, 3))
+    shape = helper.make_tensor("shape", TensorProto.INT64, (1,), [7])
+    node = helper.make_node("Reshape", ["x", "shape"], ["y"])
+    scores = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph([node], "g", [image], [scores], [shape])
+    path = tmp_path / "reshape.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    with pytest.raises(UserError, match=r"reshape\.onnx (fails in its first inference|)") as refusal:
+        Classifier(path)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_model_that_claims_all_memory_is_refused(tmp_path):
+    with pytest.raises(UserError, match="at most 16,777,216 pixels"):
+        Classifier(onnx_model(tmp_path / "huge.onnx", [(1, 100_000, 100_000, 3)]))
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_no_numbers_are_told(broken, int8_model):
+    with pytest.raises(UserError, match="scores that are not finite"):
+        Classifier(int8_model).rank(np.array([0.5, broken, 0.1], np.float32))
+
+
+def test_onnx_may_not_load_files_beside_it(tmp_path):
+    weights = onnx.numpy_helper.from_array(np.ones((3, 2), np.float32), "w")
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 1, 1, 3))
+    scores = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [image], [scores], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path = tmp_path / "beside.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    assert (tmp_path / "weights.bin").exists()
+    with pytest.raises(UserError, match="onnxruntime refuses"):
+        Classifier(path)

@@ -1,10 +1,11 @@
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from edge.command import add_num_threads_flag, add_run_flag, command, parser, thread_count
+from edge.command import add_num_threads_flag, add_run_flag, command, parser, seed, thread_count
 from edge.errors import MissingPackage, UserError
 from tests.tree import ROOT
 
@@ -107,3 +108,17 @@ def test_a_number_of_threads(text, count):
 def test_threads_that_the_runtime_would_start_by_the_thousand(text):
     with pytest.raises(argparse.ArgumentTypeError, match="expected"):
         thread_count(text)
+
+
+def test_a_full_disk_behind_stdout_is_one_line():
+    script = "import sys; from edge.command import command; sys.exit(command(lambda argv: print('x' * 99999) or 0)())"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "error: Could not write all output: No space left on device\n"
+
+
+@pytest.mark.parametrize("text", ["-1", "x", "4294967296", "1.5"])
+def test_a_seed_that_numpy_would_refuse(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="expected a whole number of 0 to 4294967295"):
+        seed(text)
