@@ -54,11 +54,13 @@ class SplitSettings:
         ratios: Percent of train, validation, test; sum 100.
         seed: Which of the possible deals.
         given: Splits that the data came with, as folders; the others were carved from train.
+        group_by: What told which photos must stay together; None where each stands for itself.
     """
 
     ratios: tuple[int, int, int] = (70, 15, 15)
     seed: int = 0
     given: tuple[str, ...] = ()
+    group_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,12 @@ def _parse(content: dict[str, Any]) -> Manifest:
         licence=_text(content, "licence"),
         root=Path(_text(content, "root")),
         labels=tuple(str(label) for label in content["labels"]),
-        split=SplitSettings((ratios[0], ratios[1], ratios[2]), int(split["seed"]), tuple(split.get("given", ()))),
+        split=SplitSettings(
+            (ratios[0], ratios[1], ratios[2]),
+            int(split["seed"]),
+            tuple(split.get("given", ())),
+            None if split.get("group_by") is None else _text(split, "group_by"),
+        ),
         files=tuple(
             Photo(_text(file, "path"), _text(file, "sha256"), _text(file, "label"), _text(file, "split"))
             for file in content["files"]

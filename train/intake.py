@@ -2,154 +2,229 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from PIL import Image
-
-from edge import preprocess
 from edge.errors import UserError
 from train.dataset import SPLITS, Manifest, Photo, Quarantined, SplitSettings
-from train.sources import Candidate, Source, escape
-from train.split import deal
-
-# Never all that Pillow knows: some of its formats start other programs.
-_PILLOW_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+from train.examine import Examined, examine
+from train.sources import Candidate, Source
+from train.split import Unit, deal, deal_groups
 
 
 @dataclass(frozen=True)
-class _Checked:
-    """A candidate after it was opened: its hash, or why it can't be used."""
+class Leak:
+    """The same photo in two of the splits that the data set came with.
 
-    candidate: Candidate
-    sha256: str = ""
-    reason: str = ""
+    Attributes:
+        copy: In the split that gives way.
+        kept: In the split that judges: test before validation before train.
+    """
+
+    copy: Examined
+    kept: Examined
+
+    @property
+    def is_same_file(self) -> bool:
+        """Whether the bytes are equal, not only the pixels."""
+        return self.copy.sha256 == self.kept.sha256
 
 
-def take_in(source: Source, settings: SplitSettings, advance: Callable[[], None] = lambda: None) -> Manifest:
+@dataclass(frozen=True)
+class Intake:
+    """A data set that was taken in.
+
+    Attributes:
+        manifest: What is used, split, and what isn't.
+        source: The photos as they were found.
+        photos: All of them after they were opened, sorted by path.
+        conflicts: The same photo under several classes: none of its copies is used.
+        leaks: The same photo in several of the source's own splits.
+        straddling: Groups in several of the source's own splits: name -> splits.
+    """
+
+    manifest: Manifest
+    source: Source
+    photos: tuple[Examined, ...]
+    conflicts: tuple[tuple[Examined, ...], ...]
+    leaks: tuple[Leak, ...]
+    straddling: dict[str, tuple[str, ...]]
+
+
+def take_in(
+    source: Source, settings: SplitSettings, advance: Callable[[], None] = lambda: None, keep_leaks: bool = False
+) -> Intake:
     """Open every photo of a source and lock the usable ones into a manifest.
 
     Args:
         source: The photos as they were found.
         settings: Ratios and seed of the splits that the source doesn't give itself.
         advance: Called after each photo.
+        keep_leaks: Use a photo in each split that has it. Else the strictest split keeps it; whether to train at all
+            is up to the caller.
 
     Raises:
-        UserError: If fewer than two classes, or too few photos of one, are left.
+        UserError: If a class has no usable photos, or too few to be dealt.
     """
-    checked = _check_all(source, advance)
-    usable, quarantined = _set_aside(checked)
-    _check_classes(source, {each.candidate.label for each in usable}, quarantined)
+    photos = _examine_all(source, advance)
+    conflicts = _conflicts(photos)
+    contradictory = {each.path for group in conflicts for each in group}
+    usable = [each for each in photos if not each.reason and each.path not in contradictory]
+    usable = list({(each.path, _rank(each)): each for each in usable}.values())  # a list may name a file twice
+    leaks = _leaks(usable)
+    dropped = {(leak.copy.path, leak.copy.candidate.split): leak for leak in leaks if not keep_leaks or _is_twice(leak)}
+    usable = [each for each in usable if (each.path, each.candidate.split) not in dropped]
+    set_aside = [
+        *source.unreadable,
+        *(Quarantined(each.path, each.reason) for each in photos if each.reason),
+        *(_contradiction(each, group) for group in conflicts for each in group),
+        *(
+            Quarantined(leak.copy.path, f"the same photo is in the {leak.kept.candidate.split} split: {leak.kept.path}")
+            for leak in dropped.values()
+        ),
+    ]
+    _check_classes(source, photos, usable, set_aside)
     given = tuple(split for split in SPLITS if any(each.candidate.split == split for each in usable))
-    files = sorted(_split(usable, settings, given), key=lambda photo: photo.path)
-    return Manifest(
-        name=source.name,
-        source=source.origin,
-        licence=source.licence,
-        root=source.root,
-        labels=source.labels,
-        split=SplitSettings(settings.ratios, settings.seed, given),
-        files=tuple(files),
-        quarantined=tuple(sorted((*source.unreadable, *quarantined), key=lambda each: each.path)),
+    return Intake(
+        manifest=Manifest(
+            name=source.name,
+            source=source.origin,
+            licence=source.licence,
+            root=source.root,
+            labels=source.labels,
+            split=replace(settings, given=given),
+            files=tuple(sorted(_split(usable, settings, given), key=lambda photo: photo.path)),
+            quarantined=tuple(sorted(dict.fromkeys(set_aside), key=lambda each: each.path)),
+        ),
+        source=source,
+        photos=tuple(photos),
+        conflicts=tuple(conflicts),
+        leaks=tuple(leaks),
+        straddling=_straddling(usable) if given else {},
     )
 
 
-def _check_classes(source: Source, left: set[str], quarantined: Iterable[Quarantined]) -> None:
-    """Raise a UserError that tells the first trouble of a class of which nothing is left."""
-    labels = {escape(candidate.path.as_posix()): candidate.label for candidate in source.candidates}
-    for label in source.labels:
-        if label not in left:
-            first = next(each for each in quarantined if labels.get(each.path) == label)
-            raise UserError(
-                f"Expected usable photos of each class, {label!r} has none in {source.root}; mend them or take the "
-                f"folder away. The first is {first.path}: {first.reason}"
-            )
-
-
-def _check_all(source: Source, advance: Callable[[], None]) -> list[_Checked]:
+def _examine_all(source: Source, advance: Callable[[], None]) -> list[Examined]:
     """Open every candidate, in as many threads as there are processors."""
 
-    def check(candidate: Candidate) -> _Checked:
-        checked = _check(source, candidate)
+    def check(candidate: Candidate) -> Examined:
+        examined = examine(source.root, candidate)
         advance()
-        return checked
+        return examined
 
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore")  # Pillow warns of oddities in photos that it reads all the same
         return list(pool.map(check, source.candidates))
 
 
-def _check(source: Source, candidate: Candidate) -> _Checked:
-    """Decode a photo with Pillow, which finds cut files, and by the road that training and device take."""
-    path = source.root / candidate.path
-    if escape(str(candidate.path)) != str(candidate.path):
-        return _Checked(candidate, reason="its name isn't printable UTF-8; rename it")
-    try:
-        if not path.is_file():  # a pipe would block for ever
-            return _Checked(candidate, reason="no regular file, or a link to nowhere")
-        data = path.read_bytes()
-    except OSError as error:
-        return _Checked(candidate, reason=f"can't be read: {error.strerror}")
-    try:
-        with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as photo:
-            photo.load()
-        preprocess.decode(data)
-    except UserError as error:
-        return _Checked(candidate, reason=str(error))
-    except Exception as error:  # on broken files Pillow raises seven kinds that share no other base
-        return _Checked(candidate, reason=_reason(error))
-    return _Checked(candidate, sha256=hashlib.sha256(data).hexdigest())
+def copies(photos: Iterable[Examined]) -> list[list[Examined]]:
+    """Return the groups of photos whose pixels are equal, of two and more each."""
+    groups: dict[str, list[Examined]] = {}
+    for each in photos:
+        if not each.reason:
+            groups.setdefault(each.content, []).append(each)
+    return [group for group in groups.values() if len(group) > 1]
 
 
-def _reason(error: Exception) -> str:
-    """Return Pillow's complaint in one printable line, without the address of its buffer."""
-    text = str(error).partition(" <_io.BytesIO")[0]
-    return escape(f"does not decode: {text or type(error).__name__}")
+def _conflicts(photos: Iterable[Examined]) -> list[tuple[Examined, ...]]:
+    """Return the groups of copies that lie under several classes."""
+    return [tuple(group) for group in copies(photos) if len({each.label for each in group}) > 1]
 
 
-def _set_aside(checked: Iterable[_Checked]) -> tuple[list[_Checked], list[Quarantined]]:
-    """Part what is usable from what is broken, contradicts itself, or would leak from one split into another."""
-    checked = list(checked)
-    quarantined = [Quarantined(escape(each.candidate.path.as_posix()), each.reason) for each in checked if each.reason]
-    whole = [each for each in checked if not each.reason]
-    labels: dict[str, set[str]] = {}
-    strictest: dict[str, int] = {}  # a photo in several given splits stays in the one that judges
-    for each in whole:
-        labels.setdefault(each.sha256, set()).add(each.candidate.label)
-        strictest[each.sha256] = max(strictest.get(each.sha256, 0), _rank(each))
-    usable: list[_Checked] = []
-    for each in whole:
-        path = each.candidate.path.as_posix()
-        if len(labels[each.sha256]) > 1:
-            several = ", ".join(sorted(labels[each.sha256]))
-            quarantined.append(Quarantined(path, f"the same photo lies under several classes: {several}"))
-        elif _rank(each) < strictest[each.sha256]:
-            split = SPLITS[strictest[each.sha256]]
-            quarantined.append(Quarantined(path, f"the same photo is in the {split} split"))
-        else:
-            usable.append(each)
-    return usable, quarantined
+def _contradiction(photo: Examined, group: Sequence[Examined]) -> Quarantined:
+    """Return why a photo is no example of any class."""
+    labels = ", ".join(sorted({each.label for each in group}))
+    return Quarantined(photo.path, f"the same photo lies under several classes: {labels}")
 
 
-def _rank(checked: _Checked) -> int:
-    """Return the index of a photo's given split; 0 where none is given."""
-    return SPLITS.index(checked.candidate.split or "train")
+def _leaks(photos: Iterable[Examined]) -> list[Leak]:
+    """Return each photo that a stricter split has too, with the first of its copies there."""
+    leaks = []
+    for group in copies(photos):
+        kept = max(group, key=_rank)
+        leaks += [Leak(each, kept) for each in group if _rank(each) < _rank(kept)]
+    return leaks
 
 
-def _split(usable: list[_Checked], settings: SplitSettings, given: tuple[str, ...]) -> list[Photo]:
+def _is_twice(leak: Leak) -> bool:
+    """Tell whether a list names one file in two splits; a manifest holds each file once."""
+    return leak.copy.path == leak.kept.path
+
+
+def _rank(photo: Examined) -> int:
+    """Return the index of a photo's given split; 0 where none is given, since such are dealt together with train."""
+    return SPLITS.index(photo.candidate.split or "train")
+
+
+def _straddling(photos: Iterable[Examined]) -> dict[str, tuple[str, ...]]:
+    """Return the groups that are in several given splits."""
+    ranks: dict[str, set[int]] = {}
+    for each in photos:
+        if each.candidate.group:
+            ranks.setdefault(each.candidate.group, set()).add(_rank(each))
+    return {group: tuple(SPLITS[rank] for rank in sorted(found)) for group, found in ranks.items() if len(found) > 1}
+
+
+def _check_classes(
+    source: Source, photos: Iterable[Examined], usable: Iterable[Examined], set_aside: Iterable[Quarantined]
+) -> None:
+    """Raise a UserError that tells the first trouble of a class of which nothing is left."""
+    labels = {each.path: each.label for each in photos}
+    left = {each.label for each in usable if _rank(each) == 0}
+    for label in source.labels:
+        if label not in left:
+            first = next(each for each in set_aside if labels.get(each.path) == label)
+            raise UserError(
+                f"Expected usable photos of each class, {label!r} has none in {source.root}; mend them or take the "
+                f"class away. The first is {first.path}: {first.reason}"
+            )
+
+
+def _split(usable: list[Examined], settings: SplitSettings, given: tuple[str, ...]) -> list[Photo]:
     """Deal what has no split, or train where validation or test is missing beside it."""
     percents = dict(zip(SPLITS, settings.ratios, strict=True))
     carved = {name: percents[name] for name in ("validation", "test") if name not in given}
     parts = {"train": 100 - sum(carved.values()), **carved}
-    pool = {each.sha256: each.candidate.label for each in usable if (each.candidate.split or "train") == "train"}
-    dealt = deal(pool, parts, settings.seed)
+    pool = [each for each in usable if _rank(each) == 0]
+    dealt = _deal(pool, parts, settings.seed)
     photos = []
     for each in usable:
-        split = dealt[each.sha256] if each.sha256 in dealt else str(each.candidate.split)
-        photos.append(Photo(each.candidate.path.as_posix(), each.sha256, each.candidate.label, split))
+        split = dealt[each.path] if _rank(each) == 0 else str(each.candidate.split)
+        photos.append(Photo(each.candidate.path.as_posix(), each.sha256, each.label, split))
     return photos
+
+
+def _deal(pool: list[Examined], parts: dict[str, int], seed: int) -> dict[str, str]:
+    """Deal photos, copies and groups together; path -> part."""
+    units: dict[str, list[Examined]] = {}
+    names = _unit_names(pool)
+    for each in pool:
+        units.setdefault(names[each.path], []).append(each)
+    lots = {name: min(each.sha256 for each in photos) for name, photos in units.items()}
+    if any(each.candidate.group for each in pool):
+        different = {name: {each.content: each.label for each in photos} for name, photos in units.items()}
+        counted = [Unit(lots[name], Counter(different[name].values())) for name in units]
+        by_lot = deal_groups(counted, parts, seed)
+    else:
+        by_lot = deal({lots[name]: photos[0].label for name, photos in units.items()}, parts, seed)
+    return {path: by_lot[lots[name]] for path, name in names.items()}
+
+
+def _unit_names(pool: list[Examined]) -> dict[str, str]:
+    """Name the unit of each photo, path -> name: equal for copies of a photo and for photos of one group."""
+    above: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while above.setdefault(name, name) != name:
+            above[name] = above[above[name]]
+            name = above[name]
+        return name
+
+    for each in pool:
+        content = root(f"content {each.content}")
+        above[content] = root(f"group {each.candidate.group}") if each.candidate.group else content
+    return {each.path: root(f"content {each.content}") for each in pool}

@@ -21,7 +21,7 @@ _LIBRARIES = ("tensorflow", "tf-keras", "numpy", "opencv-python-headless", "open
 # What a run's folder holds. Where it is overwritten, converted files of the old model must not stay beside the new one.
 _OF_A_RUN = (
     *("config.json", "dataset.json", "model.keras", "history.csv", "predictions.npz", "metrics.json", "plots"),
-    *("report.html", "train.log"),
+    *("preflight.json", "report.html", "train.log"),
     *("model_*.tflite", "model_*.onnx", "conversion.json", "eval.npz", "convert.log"),
 )
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from edge.command import command, parser, positive_int
 from edge.run_folder import write_json
 from train.augment import AUGMENTATIONS
 from train.cache_folder import add_cache_flags
+from train.data_settings import add_data_flags
 from train.device import PRECISIONS
 from train.models import MODELS, SMALLEST_SIDE
 
@@ -33,7 +33,7 @@ class Settings:
     """Every setting of a run.
 
     Attributes:
-        data: Name of a built-in data set, or a folder.
+        data: Name of a known data set, kaggle:OWNER/NAME, a CSV or a folder.
         model: Name of the architecture.
         image_size: (height, width).
         epochs: Epochs at most.
@@ -44,6 +44,9 @@ class Settings:
         mixup: Alpha of mixup; 0 for none.
         precision: One of `train.device.PRECISIONS`.
         split: Percent of train, validation, test.
+        group_by: What tells which photos are kept together; see `train.data_settings.DataSettings`.
+        leaks: What is done about a photo in two given splits, one of `train.data_settings.LEAKS`.
+        near_duplicates: What is done about photos that look alike, one of `train.data_settings.NEAR_DUPLICATES`.
         seed: Seed of split, order, augmentation, first weights and dropout.
         false_accept_rate: Wrong answers among the accepted that the "unknown" threshold is chosen for, 0-1.
         output: The run's folder.
@@ -60,6 +63,9 @@ class Settings:
     mixup: float
     precision: str
     split: tuple[int, int, int]
+    group_by: str | None
+    leaks: str
+    near_duplicates: str
     seed: int
     false_accept_rate: float
     output: Path
@@ -89,24 +95,25 @@ def run(settings: Settings, cache: Path | None, force: bool = False) -> None:
         UserError: If the data or the output folder won't do.
     """
     from train import native_log, output
-    from train.dataset import SplitSettings, write_manifest
-    from train.intake import take_in
-    from train.progress import counting, stderr_console
+    from train.data_settings import DataSettings
+    from train.dataset import write_manifest
+    from train.findings import FINDINGS, findings
+    from train.findings_tables import tell
+    from train.preflight import look
+    from train.progress import stderr_console
     from train.report_page import write_report
-    from train.sources import find_source
 
     started = time.perf_counter()
     console = stderr_console()
     output.check_output(settings.output, force)
-    source = find_source(settings.data)
-    for note in source.notes:
-        console.print(note)
-    silence = native_log.to_file(Path(os.devnull))  # image libraries complain of broken photos; we list them ourselves
-    with silence, counting(console, "checking photos", len(source.candidates)) as advance:
-        manifest = take_in(source, SplitSettings(settings.split, settings.seed), advance)
-    _tell_photos(manifest, console)
+    asked = DataSettings(**{each.name: getattr(settings, each.name) for each in fields(DataSettings)})
+    preflight = look(asked, console)
+    manifest, found = preflight.manifest, findings(preflight)
+    tell(found, console)
+    preflight.check()
     output.clear_output(settings.output)
     write_manifest(manifest, settings.output / "dataset.json")
+    write_json(settings.output / FINDINGS, found)
     with native_log.to_file(settings.output / "train.log"):
         metrics = _train(settings, manifest, cache, console)
     metrics["training"]["seconds"] = round(time.perf_counter() - started, 1)
@@ -174,19 +181,6 @@ def _train(settings: Settings, manifest: Manifest, cache: Path | None, console: 
     return metrics
 
 
-def _tell_photos(manifest: Manifest, console: Console) -> None:
-    """Print each photo that was left out, and how many of each class are in each split."""
-    for file in manifest.quarantined:
-        console.print(f"left out: {file.path}: {file.reason}")
-    if manifest.quarantined:
-        console.print(f"{len(manifest.quarantined)} left out, untouched; listed in dataset.json")
-    licence = f", licence {manifest.licence}" if manifest.licence else ""
-    console.print(f"{manifest.name}: {len(manifest.files):,} photos, {len(manifest.labels)} classes{licence}")
-    for split, by_label in manifest.counts().items():
-        parts = ", ".join(f"{label} {count:,}" for label, count in by_label.items())
-        console.print(f"  {split:<10} {sum(by_label.values()):>6,}  ({parts})")
-
-
 def _tell_result(output: Path, metrics: dict[str, Any]) -> None:
     """Print the run's summary on stdout."""
     test = metrics["test"]
@@ -205,12 +199,7 @@ def _tell_result(output: Path, metrics: dict[str, Any]) -> None:
 def _flags() -> argparse.ArgumentParser:
     """Return the command's flags."""
     flags = parser("python -m train.run", "Train an image classifier on photos, from scratch.")
-    flags.add_argument(
-        "--data",
-        default="solar-cells",
-        metavar="NAME|FOLDER",
-        help="solar-cells, or a folder: one per class, or train/valid/test above them",
-    )
+    add_data_flags(flags)
     flags.add_argument("--model", choices=sorted(MODELS), default="cnn", help="architecture")
     flags.add_argument(
         "--image-size", type=image_size, default="128", metavar="N|HxW", help="what photos are squashed to"
@@ -233,10 +222,6 @@ def _flags() -> argparse.ArgumentParser:
         default="auto",
         help="of the arithmetic while training; auto times float32 and bfloat16 on processors that have both",
     )
-    flags.add_argument(
-        "--split", type=split_ratios, default="70/15/15", metavar="A/B/C", help="percent train/validation/test"
-    )
-    flags.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of everything random")
     flags.add_argument(
         "--false-accept-rate",
         type=share,
@@ -263,17 +248,6 @@ def image_size(text: str) -> tuple[int, int]:
             f"expected N or HxW of {SMALLEST_SIDE} to 4096 pixels, such as 128 or 96x128, got {text!r}"
         )
     return int(parts[0]), int(parts[-1])
-
-
-def split_ratios(text: str) -> tuple[int, int, int]:
-    """Parse A/B/C, percents of train, validation, test, as an argparse type."""
-    parts = text.split("/")
-    if len(parts) != 3 or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise argparse.ArgumentTypeError(f"expected three percents above 0, such as 70/15/15, got {text!r}")
-    train, validation, test = map(int, parts)
-    if train + validation + test != 100:
-        raise argparse.ArgumentTypeError(f"expected percents that make 100, got {text!r}")
-    return train, validation, test
 
 
 def mixup_alpha(text: str) -> float:
@@ -307,13 +281,6 @@ def share(text: str) -> float:
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, got {text!r}")
     return value
-
-
-def seed(text: str) -> int:
-    """Parse a seed of 0 to 2**32 - 1, what NumPy and TensorFlow take, as an argparse type."""
-    if not text.isdecimal() or int(text) >= 1 << 32:
-        raise argparse.ArgumentTypeError(f"expected a whole number of 0 to {(1 << 32) - 1}, got {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -1,27 +1,49 @@
 import csv
+import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 
+import cv2
+import numpy as np
 import pytest
 
 from train.dataset import read_manifest
 from train.predictions import read_predictions
 from train.run import main
 
+DAMAGED = ("cut.png", "zeros.png", "empty.png", "text.jpg", "dot.png", "half.png", "loop.png", "gone.png", "pipe.png")
+
 
 @pytest.fixture(scope="module")
 def photos(digits_photos, tmp_path_factory):
-    """Zeros, ones and twos: 60 photos each, and one cut in half."""
+    """Zeros, ones and twos: 60 photos each, and nine, a twentieth, that are damaged each in another way."""
     folder = tmp_path_factory.mktemp("photos")
     for label in ("zero", "one", "two"):
         (folder / label).mkdir()
         for path in sorted((digits_photos / label).iterdir())[:60]:
             shutil.copy(path, folder / label)
     whole = sorted((digits_photos / "two").iterdir())[60].read_bytes()
-    (folder / "two" / "half.png").write_bytes(whole[: len(whole) // 2])
+    damaged = (whole[:-20], bytes(len(whole)), b"", b"no photo", photo_of_one_pixel(), whole[: len(whole) // 2])
+    for name, data in zip(DAMAGED, damaged, strict=False):
+        (folder / "two" / name).write_bytes(data)
+    (folder / "two" / "loop.png").symlink_to("loop.png")
+    (folder / "two" / "gone.png").symlink_to("nowhere.png")
+    os.mkfifo(folder / "two" / "pipe.png")
     return folder
+
+
+def photo_of_one_pixel():
+    _, data = cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))
+    return data.tobytes()
+
+
+def hashes(folder):
+    """Return the hash of each file's content and the time of its last change."""
+    files = [path for path in sorted(folder.rglob("*.*")) if path.is_file()]
+    return {path: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns) for path in files}
 
 
 def train(photos, output, *flags):
@@ -30,8 +52,9 @@ def train(photos, output, *flags):
 
 @pytest.fixture(scope="module")
 def run(photos, tmp_path_factory):
-    output = tmp_path_factory.mktemp("runs") / "small"
+    output, before = tmp_path_factory.mktemp("runs") / "small", hashes(photos)
     assert train(photos, output) == 0
+    assert hashes(photos) == before
     return output
 
 
@@ -52,7 +75,10 @@ def test_the_runs_folder_holds_what_the_design_says(run, photos):
     manifest = read_manifest(run / "dataset.json")
     assert manifest.labels == ("one", "two", "zero")
     assert len(manifest.files) == 180
-    assert [file.path for file in manifest.quarantined] == ["two/half.png"]
+    assert {file.path for file in manifest.quarantined} == {f"two/{name}" for name in DAMAGED}
+    found = json.loads((run / "preflight.json").read_text())
+    assert found["photos"] == {"found": 189, "used": 180, "quarantined": 9}
+    assert {file["path"] for file in found["quarantined"]} == {f"two/{name}" for name in DAMAGED}
 
     with (run / "history.csv").open(newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
@@ -84,7 +110,7 @@ def test_what_the_user_is_told(photos, tmp_path, capsys):
     assert said.out.startswith("test accuracy  ")
     assert f"report         {tmp_path}/run with space/report.html\n" in said.out
     assert f"python -m convert.quantize --int8 --run '{tmp_path}/run with space'" in said.out
-    assert "left out: two/half.png: " in said.err
+    assert all(f"left out: two/{name}: " in said.err for name in DAMAGED)
     assert "180 photos, 3 classes" in said.err
     assert "epoch 2/2" in said.err
     assert "Traceback" not in said.err
@@ -100,6 +126,28 @@ def test_a_finished_run_is_kept_without_force(run, photos, tmp_path, capsys):
     assert train(photos, copy, "--force", "--seed", "1") == 0
     assert (copy / "model.keras").read_bytes() != before
     assert not (copy / "model_int8.tflite").exists()
+
+
+def test_a_leak_is_refused_unless_it_is_dropped(digits_photos, tmp_path, capsys):
+    data = tmp_path / "data"
+    for label in ("one", "two"):
+        for number, path in enumerate(sorted((digits_photos / label).iterdir())[:40]):
+            split = "train" if number < 30 else "valid" if number < 35 else "test"
+            (data / split / label).mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, data / split / label)
+    leaked = min((data / "test" / "one").iterdir())
+    shutil.copy(leaked, data / "train" / "one" / "leak.png")
+
+    assert train(data, tmp_path / "run") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert f"in two splits, same bytes: train/one/leak.png (train) = test/one/{leaked.name} (test)" in said
+    assert said[-1].startswith("error: Expected each photo in one split")
+    assert not (tmp_path / "run").exists()
+
+    assert train(data, tmp_path / "run", "--epochs", "1", "--drop-leaks") == 0
+    manifest = read_manifest(tmp_path / "run" / "dataset.json")
+    assert [file.path for file in manifest.quarantined] == ["train/one/leak.png"]
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["leaks"] == "drop"
 
 
 def test_bad_data_costs_one_line_and_no_run(tmp_path, capsys):

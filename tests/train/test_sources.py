@@ -1,11 +1,9 @@
-import csv
 import os
-from pathlib import Path
 
 import pytest
 
 from edge.errors import UserError
-from train.sources import escape, find_source, read_folder
+from train.sources import escape, read_folder
 
 
 def touch(folder, *names):
@@ -30,6 +28,7 @@ def test_one_folder_per_class(tmp_path):
         ("dog/deeper/2.webp", "dog", None),
     ]
     assert source.root == tmp_path
+    assert source.strays == ("cat/notes.txt", "empty/readme.md", "loose.png")
 
 
 @pytest.mark.parametrize("validation", ["valid", "val", "validation", "Validation"])
@@ -46,6 +45,11 @@ def test_splits_above_the_classes(tmp_path, validation):
         ]
     )
     assert source.notes == ("Left out, neither train, valid nor test: pred/",)
+
+
+def test_strays_beside_and_in_splits(tmp_path):
+    touch(tmp_path, "train/cat/1.png", "train/dog/1.png", "train/loose.txt", "test/cat/2.txt", "list.csv", ".hidden")
+    assert read_folder(tmp_path).strays == ("list.csv", "test/cat/2.txt", "train/loose.txt")
 
 
 def test_a_test_folder_without_classes_is_left_out_aloud(tmp_path):
@@ -93,25 +97,6 @@ def test_folders_that_cannot_be_trained_on(tmp_path, names, reason):
     with pytest.raises(UserError, match=reason) as raised:
         read_folder(tmp_path)
     assert "\n" not in str(raised.value)
-
-
-def test_neither_a_name_nor_a_folder():
-    with pytest.raises(UserError, match="'no-such-data'"):
-        find_source("no-such-data")
-
-
-def test_solar_cells_by_the_packages_own_list():
-    elpv_dataset = pytest.importorskip("elpv_dataset")
-    source = find_source("solar-cells")
-    assert source.labels == ("functional", "defective")
-    assert source.licence == "CC BY-NC-SA 4.0"
-    with Path(elpv_dataset.__file__).with_name("data").joinpath("labels.csv").open() as file:
-        rows = list(csv.reader(file, delimiter=" ", skipinitialspace=True))
-    defective = {row[0] for row in rows if row[1] in ("0.6666666666666666", "1.0")}
-    assert len(source.candidates) == len(rows) == 2624
-    assert {c.path.as_posix() for c in source.candidates if c.label == "defective"} == defective
-    assert len(defective) == 821
-    assert all((source.root / candidate.path).is_file() for candidate in source.candidates)
 
 
 def test_names_are_shown_without_what_would_garble_a_terminal():

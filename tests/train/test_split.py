@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import UserError
-from train.split import deal
+from train.split import Unit, deal, deal_groups
 
 PARTS = {"train": 70, "validation": 15, "test": 15}
 
@@ -52,3 +52,48 @@ def test_train_keeps_a_photo_where_rounding_would_take_all():
 def test_too_few_photos_name_the_class():
     with pytest.raises(UserError, match=r"at least 3 different usable photos .*'dog' has 2"):
         deal(photos("cat", 9) | photos("dog", 2), PARTS, 0)
+
+
+def units(sizes):
+    return [Unit(hashlib.sha256(f"{number}".encode()).hexdigest(), labels) for number, labels in enumerate(sizes)]
+
+
+@given(
+    cats=st.lists(st.integers(1, 20), min_size=3, max_size=60),
+    dogs=st.lists(st.integers(1, 20), min_size=3, max_size=60),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_groups_are_dealt_whole_and_each_part_has_each_class(cats, dogs, seed):
+    groups = units([{"cat": size} for size in cats] + [{"dog": size} for size in dogs])
+    dealt = deal_groups(groups, PARTS, seed)
+    assert dealt.keys() == {group.lot for group in groups}
+    for label in ("cat", "dog"):
+        assert {dealt[group.lot] for group in groups if label in group.labels} == {*PARTS}
+
+
+def test_small_groups_come_near_to_the_ratios():
+    groups = units([{"cat": 3 + number % 3, "dog": number % 4} for number in range(100)])
+    dealt = deal_groups(groups, PARTS, 0)
+    for label in ("cat", "dog"):
+        total = sum(group.labels[label] for group in groups)
+        for part, percent in PARTS.items():
+            got = sum(group.labels[label] for group in groups if dealt[group.lot] == part)
+            assert got / total == pytest.approx(percent / 100, abs=0.03)
+
+
+def test_groups_are_dealt_by_the_seed_not_by_their_order():
+    groups = units([{"cat": 2, "dog": 1}] * 40)
+    assert deal_groups(groups, PARTS, 5) == deal_groups(groups[::-1], PARTS, 5)
+    assert deal_groups(groups, PARTS, 5) != deal_groups(groups, PARTS, 6)
+
+
+def test_three_groups_by_hand():
+    groups = units([{"cat": 90}, {"cat": 5}, {"cat": 5}])
+    dealt = deal_groups(groups, PARTS, 0)
+    assert dealt[groups[0].lot] == "train"
+    assert {dealt[group.lot] for group in groups[1:]} == {"validation", "test"}
+
+
+def test_too_few_groups_name_the_class():
+    with pytest.raises(UserError, match=r"at least 3 groups with usable photos .*'dog' has 2"):
+        deal_groups(units([{"cat": 9, "dog": 1}, {"cat": 9, "dog": 1}, {"cat": 9}]), PARTS, 0)
