@@ -83,12 +83,13 @@ def _download() -> dict[str, _Split]:
 
 def _load_by_keras() -> tuple[_Split, _Split]:
     """Download by Keras, or take what it downloaded before: train and test."""
+    from train import native_log
     from train.device import import_tensorflow
 
-    import_tensorflow()
-    import tf_keras as keras
+    with native_log.to_file(Path(os.devnull)), contextlib.redirect_stdout(io.StringIO()):  # Keras's progress
+        import_tensorflow()
+        import tf_keras as keras
 
-    with contextlib.redirect_stdout(io.StringIO()):  # it tells its progress there
         return keras.datasets.fashion_mnist.load_data()
 
 
