@@ -25,15 +25,16 @@ def import_tensorflow() -> Any:
     return tensorflow
 
 
-def prepare(seed: int) -> None:
-    """Seed everything and make TensorFlow repeat itself to the bit, which costs nothing measurable."""
+def prepare(seed: int, deterministic: bool = True) -> None:
+    """Seed everything; let TensorFlow repeat itself to the bit, which costs nothing measurable on processors."""
     tensorflow = import_tensorflow()
     import tf_keras as keras
 
     for gpu in tensorflow.config.list_physical_devices("GPU"):
         tensorflow.config.experimental.set_memory_growth(gpu, True)
     keras.utils.set_random_seed(seed)
-    tensorflow.config.experimental.enable_op_determinism()
+    if deterministic:
+        tensorflow.config.experimental.enable_op_determinism()
 
 
 def gpu_names() -> list[str]:

@@ -1,65 +1,50 @@
-"""Trains a model: Adam on categorical cross-entropy, early stopping, the best weights at the end."""
+"""Trains a model: Adam on cross-entropy, early stopping, the best weights at the end, whatever happens on the way."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tf_keras as keras
 from rich.console import Console
-from rich.progress import TextColumn
 
 from edge.errors import UserError
 from edge.run_folder import write_whole
-from train.augment import Augmentation
+from train.checkpoints import Arrays, Checkpoint, Checkpoints
 from train.history import Epoch, best_epoch
-from train.models import MODELS
-from train.pipeline import plain_batches, training_batches
-from train.pixels import Images, Labels
-from train.progress import progress_bar
+from train.learner import Learner
+from train.loss import Loss, Teacher, balanced_weights
+from train.recipe import Feed, Recipe
+from train.schedule import Schedule
+from train.stop import Stopped, StopRequest, stop_requests
+from train.watch import Watch
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How to train.
-
-    Attributes:
-        model: Name in `train.models.MODELS`.
-        epochs: Epochs at most.
-        batch_size: Images in a batch.
-        learning_rate: Adam's.
-        patience: Epochs without a lower validation loss after which training stops.
-        seed: Seed of order and augmentation.
-        precision: Keras's policy: "float32", "mixed_float16" or "mixed_bfloat16".
-        augmentation: What is done to training images.
-        mixup: Alpha of mixup; 0 for none.
-    """
-
-    model: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    patience: int
-    seed: int
-    precision: str = "float32"
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    mixup: float = 0.0
-
-
-def train_model(
-    recipe: Recipe, train: tuple[Images, Labels], validation: tuple[Images, Labels], classes: int, console: Console
+def fit(
+    build: Callable[[], keras.Model],
+    recipe: Recipe,
+    feed: Feed,
+    console: Console,
+    *,
+    checkpoints: Checkpoints | None = None,
+    teacher: Teacher | None = None,
+    log_folder: Path | None = None,
 ) -> tuple[keras.Model, list[Epoch]]:
-    """Train a model from scratch.
+    """Train a model, from its last checkpoint if there is one.
 
     Args:
+        build: Builds the model with its first weights, under whatever precision is Keras's policy.
         recipe: How.
-        train: Training images and labels.
-        validation: Images and labels that early stopping looks at.
-        classes: Number of classes.
+        feed: On what.
         console: Where progress goes.
+        checkpoints: What to go on from and to write; those of a finished training give its result at once.
+        teacher: Whose answers are taught along with the labels.
+        log_folder: Folder of TensorBoard's logs; None for none.
 
     Returns:
         The model in float32, whatever the precision of training, with the weights of the epoch of the lowest
@@ -67,35 +52,25 @@ def train_model(
 
     Raises:
         UserError: If the loss stops being a number.
+        Stopped: If a signal asked for it.
     """
-    image_size = train[0].shape[1:3]
-    keras.mixed_precision.set_global_policy(recipe.precision)
-    try:
-        model = MODELS[recipe.model](image_size, classes)
-        model.compile(keras.optimizers.Adam(recipe.learning_rate), "categorical_crossentropy", metrics=["accuracy"])
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
-    watch = _Watch(recipe, len(train[0]), console)
-    with watch.bar:
-        model.fit(
-            training_batches(
-                *train,
-                classes,
-                recipe.batch_size,
-                recipe.epochs,
-                recipe.seed,
-                recipe.augmentation,
-                mixup=recipe.mixup,
-            ),
-            steps_per_epoch=math.ceil(len(train[0]) / recipe.batch_size),
-            epochs=recipe.epochs,
-            validation_data=plain_batches(*validation, classes, recipe.batch_size),
-            callbacks=[keras.callbacks.EarlyStopping(patience=recipe.patience, restore_best_weights=True), watch],
-            verbose=0,
-        )
-    trained = MODELS[recipe.model](image_size, classes)
-    trained.set_weights(model.get_weights())
-    return trained, watch.epochs
+    weights = balanced_weights(feed.labels, feed.classes) if recipe.balance else np.ones(feed.classes, np.float32)
+    learner = Learner(
+        build,
+        Loss(weights, recipe.label_smoothing, teacher),
+        feed.validation().element_spec,
+        seed=recipe.seed,
+        precision=recipe.precision,
+        clip_norm=recipe.clip_norm,
+        xla=recipe.xla,
+    )
+    with stop_requests() as request:
+        training = _Training(learner, recipe, feed, console, checkpoints, log_folder, request)
+        training.restore()
+        training.run()
+    trained = build()
+    trained.set_weights(training.best)
+    return trained, training.history
 
 
 def save_model(model: keras.Model, path: Path) -> None:
@@ -108,44 +83,152 @@ def save_model(model: keras.Model, path: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Records the epochs and shows how training goes."""
+@dataclass
+class _SoFar:
+    """What an epoch has done: steps, and sums over its images."""
 
-    def __init__(self, recipe: Recipe, images: int, console: Console) -> None:
-        super().__init__()
-        self.epochs: list[Epoch] = []
-        self.bar = progress_bar(console, TextColumn("{task.fields[rate]:>5} images/s  loss {task.fields[loss]}"))
-        self._task = self.bar.add_task("", rate="", loss="")
-        self._recipe, self._images, self._console = recipe, images, console
-        self._started = 0.0
+    steps: int = 0
+    loss: float = 0.0
+    right: float = 0.0
+    images: int = 0
+    seconds: float = 0.0
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the epoch's bar."""
-        self._started = time.perf_counter()
-        steps = math.ceil(self._images / self._recipe.batch_size)
-        self.bar.reset(self._task, total=steps, description=f"epoch {epoch + 1}/{self._recipe.epochs}")
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
-        """Move the bar; stop where the loss is lost."""
-        loss = logs["loss"]
+class _Training:
+    """A training on its way: the epochs that are done, the best weights of them, and how far the next one is."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        recipe: Recipe,
+        feed: Feed,
+        console: Console,
+        checkpoints: Checkpoints | None,
+        log_folder: Path | None,
+        request: StopRequest,
+    ) -> None:
+        self.history: list[Epoch] = []
+        self.best: Arrays = []
+        self._so_far = _SoFar()
+        self._learner, self._recipe, self._feed, self._console = learner, recipe, feed, console
+        self._checkpoints, self._request = checkpoints, request
+        self._warned = False
+        self._steps = math.ceil(len(feed.labels) / recipe.batch_size)
+        self._watch = Watch(console, len(feed.labels), self._steps, recipe.epochs, log_folder)
+        plateau = max(1, recipe.patience // 2)
+        self._schedule = Schedule(recipe.schedule, recipe.learning_rate, recipe.epochs, recipe.warmup, plateau)
+
+    def restore(self) -> None:
+        """Go to where the last checkpoint was written, if there is one."""
+        if self._checkpoints is None:
+            return
+        checkpoint, notes = self._checkpoints.read()
+        for note in notes:
+            self._console.print(note)
+        if checkpoint is None:
+            if notes:
+                self._console.print("no checkpoint is left; training begins anew")
+            return
+        arrays = dict(checkpoint.arrays)
+        self.best = list(arrays.pop("best"))
+        self._learner.restore(arrays)
+        self.history = [Epoch(**epoch) for epoch in checkpoint.state["history"]]
+        self._so_far = _SoFar(**checkpoint.state["so_far"])
+        self._console.print(f"going on from the checkpoint {self._where()}")
+
+    def run(self) -> None:
+        """Train until all epochs are done or the last ones were no better."""
+        batches = iter(self._feed.training(len(self.history), self._so_far.steps))
+        with self._watch.bar:
+            while not self._finished():
+                rate = self._train_epoch(batches)
+                self._end_epoch(*self._judge(), rate)
+
+    def _finished(self) -> bool:
+        """Tell whether no epoch is to follow."""
+        done = len(self.history)
+        return done > 0 and (
+            done >= self._recipe.epochs or done - best_epoch(self.history).epoch >= self._recipe.patience
+        )
+
+    def _train_epoch(self, batches: Iterator[Any]) -> float:
+        """Do the steps of an epoch that are left; return the last one's learning rate."""
+        so_far, first = self._so_far, len(self.history) * self._steps
+        val_losses = [epoch.val_loss for epoch in self.history]
+        self._watch.begin_epoch(len(self.history), so_far.steps)
+        while so_far.steps < self._steps:
+            started = time.perf_counter()
+            images, labels = next(batches)
+            rate = self._schedule.rate(first + so_far.steps, self._steps, val_losses)
+            loss, right = self._learner.step(images, labels, rate)
+            self._check(loss)
+            so_far.steps += 1
+            so_far.loss += loss
+            so_far.right += right
+            so_far.images += len(images)
+            so_far.seconds += time.perf_counter() - started
+            self._watch.end_step(so_far.steps, so_far.loss / so_far.images)
+            self._between_steps()
+        return self._schedule.rate(first + self._steps - 1, self._steps, val_losses)
+
+    def _judge(self) -> tuple[float, float]:
+        """Return loss and accuracy on the validation split."""
+        started = time.perf_counter()
+        sums = np.zeros(4)
+        for batch in self._learner.judge(self._feed.validation()):
+            sums += batch
+            self._between_steps()
+        loss, weight, right, images = sums.tolist()
+        self._check(loss)
+        self._so_far.seconds += time.perf_counter() - started
+        return loss / weight, right / images
+
+    def _end_epoch(self, val_loss: float, val_accuracy: float, rate: float) -> None:
+        """Take the epoch into the history, its weights if they are the best, and save."""
+        so_far = self._so_far
+        loss, accuracy = so_far.loss / so_far.images, so_far.right / so_far.images
+        self.history.append(Epoch(len(self.history) + 1, loss, accuracy, val_loss, val_accuracy, so_far.seconds))
+        if best_epoch(self.history) is self.history[-1]:
+            self.best = self._learner.arrays()["weights"]
+        self._so_far = _SoFar()
+        self._save()
+        self._watch.end_epoch(self.history, rate)
+
+    def _between_steps(self) -> None:
+        """Save where it is time to; save and leave where a signal asked for it."""
+        if self._request.signum is not None:
+            kept = "saved" if self._save() else "could not be saved"
+            raise Stopped(self._request.signum, f"stopped {self._where()}; {kept}")
+        if self._checkpoints is not None and self._checkpoints.due():
+            self._save()
+
+    def _save(self) -> bool:
+        """Write a checkpoint; return whether there is one now. A full disk doesn't end the training."""
+        if self._checkpoints is None:
+            return False
+        state = {"history": [asdict(epoch) for epoch in self.history], "so_far": asdict(self._so_far)}
+        try:
+            self._checkpoints.write(Checkpoint(state, {**self._learner.arrays(), "best": self.best}))
+        except OSError as error:
+            if not self._warned:
+                self._console.print(
+                    f"can't write a checkpoint ({error.strerror}); the last one stays, training goes on"
+                )
+            self._warned = True
+            return False
+        self._warned = False
+        return True
+
+    def _check(self, loss: float) -> None:
+        """Refuse a loss that is no number."""
         if not math.isfinite(loss):
             raise UserError(
-                f"Expected a finite loss, got {loss} in epoch {len(self.epochs) + 1}; "
+                f"Expected a finite loss, got {loss} in epoch {len(self.history) + 1}; "
                 f"train with a lower --learning-rate than {self._recipe.learning_rate:g}, or --precision float32"
             )
-        done = min((batch + 1) * self._recipe.batch_size, self._images)
-        rate = f"{done / (time.perf_counter() - self._started):.0f}"
-        self.bar.update(self._task, completed=batch + 1, rate=rate, loss=f"{loss:.3f}")
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Record the epoch and print its line."""
-        seconds = time.perf_counter() - self._started
-        last = Epoch(epoch + 1, logs["loss"], logs["accuracy"], logs["val_loss"], logs["val_accuracy"], seconds)
-        self.epochs.append(last)
-        mark = "  best so far" if best_epoch(self.epochs) is last else ""
-        self._console.print(
-            f"epoch {last.epoch:>{len(str(self._recipe.epochs))}}/{self._recipe.epochs}"
-            f"  {seconds:5.1f} s  {self._images / seconds:5.0f} images/s"
-            f"  loss {last.loss:.3f}  accuracy {last.accuracy:6.1%}"
-            f"  validation: loss {last.val_loss:.3f}  accuracy {last.val_accuracy:6.1%}{mark}"
-        )
+    def _where(self) -> str:
+        """Say how far training has come."""
+        if self._finished():
+            return f"at the end, after {len(self.history)} epochs"
+        return f"in epoch {len(self.history) + 1}, after {self._so_far.steps} of {self._steps} steps"

@@ -70,7 +70,7 @@ class Learner:
 
     def arrays(self) -> dict[str, Arrays]:
         """Return all that training changes."""
-        return {name: [np.array(each) for each in variables] for name, variables in self._variables().items()}
+        return {name: [each.numpy() for each in variables] for name, variables in self._variables().items()}
 
     def restore(self, arrays: Mapping[str, Sequence[np.ndarray[Any, Any]]]) -> None:
         """Put back what `arrays` gave.

@@ -20,10 +20,13 @@ _LIBRARIES = ("tensorflow", "tf-keras", "numpy", "opencv-python-headless", "open
 
 # What a run's folder holds. Where it is overwritten, converted files of the old model must not stay beside the new one.
 _OF_A_RUN = (
-    *("config.json", "dataset.json", "model.keras", "history.csv", "predictions.npz", "metrics.json", "plots"),
-    *("preflight.json", "report.html", "train.log"),
+    *("config.json", "model.keras", "history.csv", "predictions.npz", "metrics.json", "plots"),
+    *("preflight.json", "report.html", "train.log", "tensorboard", "checkpoints"),
     *("model_*.tflite", "model_*.onnx", "conversion.json", "eval.npz", "convert.log"),
+    "dataset.json",  # last: by it the folder is known as a run's
 )
+
+_HALF_WRITTEN = (".*.json.*", ".*.csv.*", ".*.npz.*", ".*.keras*", ".*.html.*")  # the passing names of what was killed
 
 
 def check_output(output: Path, force: bool) -> None:
@@ -40,7 +43,8 @@ def check_output(output: Path, force: bool) -> None:
         raise UserError(f"Expected a folder as --output, got {output}, which is a file; choose another name")
     if (output / "metrics.json").exists() and not force:
         raise UserError(f"There is a finished run in {output}; choose another --output, or overwrite it: --force")
-    if any(output.iterdir()) and not (output / "dataset.json").exists():
+    half_written = {path for pattern in _HALF_WRITTEN for path in output.glob(pattern)}
+    if set(output.iterdir()) - half_written and not (output / "dataset.json").exists():
         raise UserError(f"Expected a new folder, an empty one or a run's as --output; {output} holds other things")
 
 
@@ -54,12 +58,20 @@ def clear_output(output: Path) -> None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"Expected to make the folder {output}: {error.strerror}; choose another --output") from error
+    clear_half_written(output)
     for pattern in _OF_A_RUN:
         for path in output.glob(pattern):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
+
+
+def clear_half_written(output: Path) -> None:
+    """Remove what a killed run was writing."""
+    for pattern in _HALF_WRITTEN:
+        for path in output.glob(pattern):
+            path.unlink()
 
 
 def write_config(output: Path, content: Mapping[str, Any]) -> None:

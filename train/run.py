@@ -1,172 +1,145 @@
-"""Trains a model and writes a run's folder: `python -m train.run [--data FOLDER] [--output DIR]`."""
+"""Trains a model and writes a run's folder: `python -m train.run [--data FOLDER] [--output DIR]`.
+
+A run that was killed or stopped goes on where it was when it is started again with the same --output, or by --resume.
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
 import shlex
+import shutil
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.command import command, parser, positive_int
-from edge.run_folder import write_json
+from edge.command import command
+from edge.run_folder import read_json, write_json
 from train.augment import AUGMENTATIONS
-from train.cache_folder import add_cache_flags
-from train.data_settings import add_data_flags
-from train.device import PRECISIONS
-from train.models import MODELS, SMALLEST_SIDE
+from train.models import MODELS
+from train.settings import Settings, run_flags
+from train.stop import Stopped
+from train.unfinished import check_same, check_teacher, find_unfinished, hash_beginning, is_unfinished, read_settings
 
 if TYPE_CHECKING:
+    import tf_keras as keras
     from rich.console import Console
 
     from train.dataset import Manifest
+    from train.history import Epoch
+    from train.pixels import Images, Labels
 
-
-@dataclass(frozen=True)
-class Settings:
-    """Every setting of a run.
-
-    Attributes:
-        data: Name of a known data set, kaggle:OWNER/NAME, a CSV or a folder.
-        model: Name of the architecture.
-        image_size: (height, width).
-        epochs: Epochs at most.
-        patience: Epochs without a lower validation loss after which training stops.
-        batch_size: Images in a batch.
-        learning_rate: Adam's.
-        augment: Name in `train.augment.AUGMENTATIONS`.
-        mixup: Alpha of mixup; 0 for none.
-        precision: One of `train.device.PRECISIONS`.
-        split: Percent of train, validation, test.
-        group_by: What tells which photos are kept together; see `train.data_settings.DataSettings`.
-        leaks: What is done about a photo in two given splits, one of `train.data_settings.LEAKS`.
-        near_duplicates: What is done about photos that look alike, one of `train.data_settings.NEAR_DUPLICATES`.
-        seed: Seed of split, order, augmentation, first weights and dropout.
-        false_accept_rate: Wrong answers among the accepted that the "unknown" threshold is chosen for, 0-1.
-        output: The run's folder.
-    """
-
-    data: str
-    model: str
-    image_size: tuple[int, int]
-    epochs: int
-    patience: int
-    batch_size: int
-    learning_rate: float
-    augment: str
-    mixup: float
-    precision: str
-    split: tuple[int, int, int]
-    group_by: str | None
-    leaks: str
-    near_duplicates: str
-    seed: int
-    false_accept_rate: float
-    output: Path
+    Pixels = dict[str, tuple[Images, Labels]]
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Train a model on photos and write the run's folder."""
-    given = vars(_flags().parse_args(argv))
-    force, cache, output = given.pop("force"), given.pop("cache"), given.pop("output")
-    if output is None:
+    flags = run_flags()
+    given = vars(flags.parse_args(argv))
+    if given["resume"]:
+        run_there = find_unfinished(given["output"])
+        # its settings stand in for the defaults, so that flags that are given again have to be the same
+        given = vars(flags.parse_args(argv, argparse.Namespace(**read_settings(run_there)))) | {"output": run_there}
+    kept = {name: given.pop(name) for name in ("cache", "force", "checkpoint_seconds")}
+    del given["resume"]
+    if given["output"] is None:
         data = Path(given["data"]).resolve().name or "photos"
-        output = Path("runs", f"{data}-{given['model']}-{datetime.now():%Y%m%d-%H%M%S}")
-    run(Settings(**given, output=output), cache, force)
+        given["output"] = Path("runs", f"{data}-{given['model']}-{datetime.now():%Y%m%d-%H%M%S}")
+    try:
+        run(Settings(**given), **kept)
+    except Stopped as stopped:
+        output = shlex.quote(str(given["output"]))
+        print(f"{stopped}; go on: python -m train.run --resume --output {output}", file=sys.stderr)
+        return 128 + stopped.signum
     return 0
 
 
-def run(settings: Settings, cache: Path | None, force: bool = False) -> None:
+def run(settings: Settings, cache: Path | None, force: bool = False, checkpoint_seconds: float = 60.0) -> None:
     """Train as `settings` say, write the run's folder, point `latest` beside it at it.
+
+    Goes on with a run that was begun there and isn't finished.
 
     Args:
         settings: Every setting.
         cache: Folder of the cache of decoded pixels; None to decode photos in each epoch.
-        force: Overwrite a finished run.
+        force: Begin anew, whatever run is there.
+        checkpoint_seconds: Seconds between two checkpoints within an epoch.
 
     Raises:
         UserError: If the data or the output folder won't do.
+        Stopped: If a signal asked for it while training.
     """
     from train import native_log, output
-    from train.data_settings import DataSettings
-    from train.dataset import write_manifest
-    from train.findings import FINDINGS, findings
-    from train.findings_tables import tell
-    from train.preflight import look
+    from train.dataset import read_manifest
     from train.progress import stderr_console
     from train.report_page import write_report
 
     started = time.perf_counter()
     console = stderr_console()
-    output.check_output(settings.output, force)
-    asked = DataSettings(**{each.name: getattr(settings, each.name) for each in fields(DataSettings)})
-    preflight = look(asked, console)
-    manifest, found = preflight.manifest, findings(preflight)
-    tell(found, console)
-    preflight.check()
-    output.clear_output(settings.output)
-    write_manifest(manifest, settings.output / "dataset.json")
-    write_json(settings.output / FINDINGS, found)
+    if is_unfinished(settings.output) and not force:
+        check_same(settings.output, settings)
+        output.clear_half_written(settings.output)
+        console.print(f"going on with the unfinished run in {settings.output}")
+        manifest = read_manifest(settings.output / "dataset.json")
+    else:
+        manifest = _begin(settings, force, console)
     with native_log.to_file(settings.output / "train.log"):
-        metrics = _train(settings, manifest, cache, console)
-    metrics["training"]["seconds"] = round(time.perf_counter() - started, 1)
+        metrics = _train(settings, manifest, cache, checkpoint_seconds, console)
+    # of a run that was gone on with: at least that of its epochs
+    metrics["training"]["seconds"] = round(max(time.perf_counter() - started, metrics["training"]["seconds"]), 1)
     write_report(settings.output, metrics)
-    write_json(settings.output / "metrics.json", metrics)  # last: it marks a finished run
+    write_json(settings.output / "metrics.json", metrics)  # marks a finished run
+    shutil.rmtree(settings.output / "checkpoints", ignore_errors=True)
     if not output.point_latest(settings.output):
         console.print(f"{settings.output.parent / 'latest'} is no link and stays as it is")
     _tell_result(settings.output, metrics)
 
 
-def _train(settings: Settings, manifest: Manifest, cache: Path | None, console: Console) -> dict[str, Any]:
+def _begin(settings: Settings, force: bool, console: Console) -> Manifest:
+    """Look at the photos, clear the run's folder and write down what is trained on."""
+    from train import output
+    from train.dataset import write_manifest
+    from train.findings import FINDINGS, findings
+    from train.findings_tables import tell
+    from train.preflight import look
+
+    output.check_output(settings.output, force)
+    preflight = look(settings.data_settings(), console)
+    found = findings(preflight)
+    tell(found, console)
+    preflight.check()
+    output.clear_output(settings.output)
+    write_manifest(preflight.manifest, settings.output / "dataset.json")
+    write_json(settings.output / FINDINGS, found)
+    return preflight.manifest
+
+
+def _train(
+    settings: Settings, manifest: Manifest, cache: Path | None, checkpoint_seconds: float, console: Console
+) -> dict[str, Any]:
     """Train, judge and draw; write all but metrics.json, whose content is returned."""
     from train import device
 
     console.print("starting TensorFlow ...")
-    device.prepare(settings.seed)
+    device.prepare(settings.seed, settings.deterministic)
     from train.cache import open_pixels
     from train.evaluate import judge
-    from train.fit import Recipe, save_model, train_model
+    from train.fit import save_model
     from train.history import best_epoch, write_history
-    from train.output import write_config
     from train.pipeline import plain_batches, user_errors
     from train.plots import plot_run
-    from train.precision import choose_precision
     from train.predictions import write_predictions
 
-    name, classes = device.device_name(), len(manifest.labels)
-    pixels = open_pixels(manifest, settings.image_size, cache, console)
-    build = partial(MODELS[settings.model], settings.image_size, classes)
-    steps = settings.epochs * math.ceil(len(pixels["train"][0]) / settings.batch_size)
-    precision = choose_precision(settings.precision, build, settings.batch_size, steps)
-    device.prepare(settings.seed)  # again, as choosing takes random numbers
-    recipe = Recipe(
-        model=settings.model,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        patience=settings.patience,
-        seed=settings.seed,
-        precision=precision.policy,
-        augmentation=AUGMENTATIONS[settings.augment],
-        mixup=settings.mixup,
-    )
-    found = {
-        "device": name,
-        "precision_used": precision.policy,
-        "precision_timed": precision.images_per_second,
-        "augmentation": asdict(recipe.augmentation),
-    }
-    write_config(settings.output, {**asdict(settings), "output": str(settings.output), **found})
-    console.print(f"training on {name}, {precision}; stops after {settings.patience} epochs without improvement")
+    classes = len(manifest.labels)
+    pixels: Pixels = open_pixels(manifest, settings.image_size, cache, console)
     with user_errors():
-        model, epochs = train_model(recipe, pixels["train"], pixels["validation"], classes, console)
+        model, epochs = _fit(settings, manifest, pixels, checkpoint_seconds, console)
     save_model(model, settings.output / "model.keras")
     write_history(epochs, settings.output / "history.csv")
     scores = {}
@@ -175,10 +148,86 @@ def _train(settings: Settings, manifest: Manifest, cache: Path | None, console: 
             scores[split] = model.predict(plain_batches(*pixels[split], classes, settings.batch_size), verbose=0)
     write_predictions(settings.output, scores)
     metrics = judge(manifest, scores, settings.false_accept_rate)
-    trained = {"epochs": len(epochs), "best_epoch": best_epoch(epochs).epoch, "parameters": model.count_params()}
-    metrics["training"] = trained
+    metrics["training"] = {
+        "epochs": len(epochs),
+        "best_epoch": best_epoch(epochs).epoch,
+        "parameters": model.count_params(),
+        "seconds": sum(epoch.seconds for epoch in epochs),
+    }
     plot_run(epochs, metrics["test"], manifest.labels, manifest.name, settings.output / "plots")
     return metrics
+
+
+def _fit(
+    settings: Settings, manifest: Manifest, pixels: Pixels, checkpoint_seconds: float, console: Console
+) -> tuple[keras.Model, list[Epoch]]:
+    """Train the model, with what the machine chose when the run began."""
+    from train import device
+    from train.checkpoints import Checkpoints
+    from train.fit import fit
+    from train.loss import Teacher
+    from train.output import write_config
+    from train.recipe import Recipe, image_feed
+    from train.teacher import load_teacher
+
+    build = partial(MODELS[settings.model], settings.image_size, len(manifest.labels))
+    teacher, teacher_hash = None, None
+    if settings.teacher is not None:
+        model, teacher_hash = load_teacher(settings.teacher, manifest, settings.image_size)
+        teacher = Teacher(model, settings.teacher_share, settings.teacher_temperature)
+    if is_unfinished(settings.output):
+        chosen = read_json(settings.output / "config.json", "python -m train.run --force")
+        check_teacher(settings.output, chosen, teacher_hash)
+    else:
+        chosen = _choose(settings, build, math.ceil(len(pixels["train"][1]) / settings.batch_size))
+        chosen["teacher_sha256"] = teacher_hash
+        write_config(settings.output, settings.to_json() | chosen)
+    recipe = Recipe(
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        patience=settings.patience,
+        seed=settings.seed,
+        precision=chosen["precision_used"],
+        augmentation=AUGMENTATIONS[settings.augment],
+        mixup=settings.mixup,
+        schedule=settings.schedule,
+        warmup=settings.warmup,
+        label_smoothing=settings.label_smoothing,
+        balance=settings.balance,
+        clip_norm=settings.clip_norm,
+        xla=chosen["xla_used"],
+    )
+    console.print(
+        f"training on {device.device_name()}, {recipe.precision}; "
+        f"stops after {settings.patience} epochs without improvement"
+    )
+    device.prepare(settings.seed, settings.deterministic)  # again, as choosing takes random numbers
+    return fit(
+        build,
+        recipe,
+        image_feed(recipe, pixels["train"], pixels["validation"], len(manifest.labels)),
+        console,
+        checkpoints=Checkpoints(settings.output / "checkpoints", hash_beginning(settings.output), checkpoint_seconds),
+        teacher=teacher,
+        log_folder=settings.output / "tensorboard",
+    )
+
+
+def _choose(settings: Settings, build: Callable[[], keras.Model], steps_per_epoch: int) -> dict[str, Any]:
+    """Return what is left to the machine, and what it is: written down, so that the run can go on with the same."""
+    from train import device
+    from train.precision import choose_precision
+
+    steps = settings.epochs * steps_per_epoch
+    precision = choose_precision(settings.precision, build, settings.batch_size, steps)
+    return {
+        "device": device.device_name(),
+        "precision_used": precision.policy,
+        "precision_timed": precision.images_per_second,
+        "xla_used": settings.xla == "on" or (settings.xla == "auto" and bool(device.gpu_names())),
+        "augmentation": asdict(AUGMENTATIONS[settings.augment]),
+    }
 
 
 def _tell_result(output: Path, metrics: dict[str, Any]) -> None:
@@ -194,93 +243,6 @@ def _tell_result(output: Path, metrics: dict[str, Any]) -> None:
     print(f"run            {output}")
     print(f"report         {output / 'report.html'}")
     print(f"next           python -m convert.quantize --int8 --run {shlex.quote(str(output))}")
-
-
-def _flags() -> argparse.ArgumentParser:
-    """Return the command's flags."""
-    flags = parser("python -m train.run", "Train an image classifier on photos, from scratch.")
-    add_data_flags(flags)
-    flags.add_argument("--model", choices=sorted(MODELS), default="cnn", help="architecture")
-    flags.add_argument(
-        "--image-size", type=image_size, default="128", metavar="N|HxW", help="what photos are squashed to"
-    )
-    flags.add_argument("--epochs", type=positive_int, default=30, metavar="N", help="epochs at most")
-    flags.add_argument(
-        "--patience", type=positive_int, default=6, metavar="N", help="stop after N epochs without a lower loss"
-    )
-    flags.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="images in a batch")
-    flags.add_argument("--learning-rate", type=positive_float, default="3e-4", metavar="X", help="Adam's learning rate")
-    flags.add_argument(
-        "--augment", choices=list(AUGMENTATIONS), default="light", help="how far training images are changed"
-    )
-    flags.add_argument(
-        "--mixup", type=mixup_alpha, default="0", metavar="ALPHA", help="blend pairs of training images, 0.2 or so"
-    )
-    flags.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        help="of the arithmetic while training; auto times float32 and bfloat16 on processors that have both",
-    )
-    flags.add_argument(
-        "--false-accept-rate",
-        type=share,
-        default="0.05",
-        metavar="X",
-        help='wrong answers that the "unknown" threshold may leave among the accepted, 0 to 1',
-    )
-    flags.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="the run's folder (default: runs/DATA-MODEL-TIME)",
-    )
-    flags.add_argument("--force", action="store_true", help="overwrite a finished run at --output")
-    add_cache_flags(flags)
-    return flags
-
-
-def image_size(text: str) -> tuple[int, int]:
-    """Parse N or HxW, as an argparse type; returns (height, width)."""
-    parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdecimal() and SMALLEST_SIDE <= int(part) <= 4096 for part in parts):
-        raise argparse.ArgumentTypeError(
-            f"expected N or HxW of {SMALLEST_SIDE} to 4096 pixels, such as 128 or 96x128, got {text!r}"
-        )
-    return int(parts[0]), int(parts[-1])
-
-
-def mixup_alpha(text: str) -> float:
-    """Parse 0, or 0.01 to 10, as an argparse type."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if value != 0 and not 0.01 <= value <= 10:
-        raise argparse.ArgumentTypeError(f"expected 0 for none, or 0.01 to 10, got {text!r}")
-    return value
-
-
-def positive_float(text: str) -> float:
-    """Parse a finite number above 0, as an argparse type."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
-    return value
-
-
-def share(text: str) -> float:
-    """Parse a number between 0 and 1, neither of them, as an argparse type."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, got {text!r}")
-    return value
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ def _end_late(signals: socket.socket, left: threading.Event, seconds: float) -> 
         while number := signals.recv(1):
             if number[0] in (signal.SIGINT, signal.SIGTERM):
                 if not left.wait(seconds):
-                    os.write(2, b"error: no time to save before leaving; the checkpoint before stays\n")
+                    late = "error: no time to save before leaving; the checkpoint before stays"
+                    print(late, file=sys.stderr, flush=True)
                     os._exit(128 + number[0])
                 return
