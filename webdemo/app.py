@@ -16,7 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "HOST": "127.0.0.1",  # the address it listens on, and so a name that a browser may call it by
     "MAX_CONTENT_LENGTH": 20_000_000,  # bytes of an upload; a 12-megapixel JPEG has 3 to 8 million
     "MAX_FORM_PARTS": 32,  # photos and fields of an upload
-    "MAX_PIXELS": 64_000_000,  # of a photo, read from its header; decoding takes 3 bytes for each
+    "MAX_PIXELS": 64_000_000,  # of a photo, by its header; decoding takes 6 bytes for each, progressive JPEGs up to 11
     "MAX_UPLOADS": 8,  # in memory at once
 }
 

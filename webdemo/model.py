@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -15,10 +16,13 @@ from edge import preprocess
 from edge.classifier import Classifier, Prediction
 from edge.errors import UserError
 from edge.run_folder import model_files, resolve_run
-from webdemo.image_header import read_header
+from webdemo.image_header import MAX_SCANS, read_header
 from webdemo.refusals import Refusal
 
 EXTENSION = "webdemo.model"
+_USUAL_SCANS = 10  # of a progressive JPEG; the largest photo may have as many, smaller ones more
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Model:
             max_pixels: What its header may announce.
 
         Raises:
-            Refusal: If the bytes are no photo, a broken one, or one of too many pixels.
+            Refusal: If the bytes are no photo, a broken one, or one that takes too long to decode; or if the model
+                fails.
         """
         header = read_header(data)
         if header is None:
@@ -78,24 +83,46 @@ class Model:
                 f"A photo may have {max_pixels / 1e6:g} megapixels, this one is {header.width} x {header.height}; "
                 "make it smaller.",
             )
+        max_scans = min(MAX_SCANS, _USUAL_SCANS * max_pixels // (header.width * header.height))
+        if header.scans > max_scans:
+            raise Refusal(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                "too_many_scans",
+                f"This {header.format} of {header.width} x {header.height} is stored in more than {max_scans} scans; "
+                "save it again as a baseline JPEG, not a progressive one.",
+            )
         with self._lock:
             start = time.perf_counter()
-            try:
-                frame = preprocess.decode(data)
-            except UserError:
-                frame = None
-            if frame is not None:
-                predictions = self.classifier.classify(frame, top_k)
-                return Answer(predictions, (time.perf_counter() - start) * 1e3)
-        raise Refusal(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "damaged_image",
-            f"This {header.format} is damaged or cut short; save or copy the photo again.",
-        )
+            predictions = self._rank(_decode(data, header.format), top_k)
+            return Answer(predictions, (time.perf_counter() - start) * 1e3)
 
     def wait_until_idle(self, timeout_s: float) -> None:
         """Let the photo in hand be finished, and take no further one."""
         self._lock.acquire(timeout=timeout_s)
+
+    def _rank(self, frame: preprocess.Frame, top_k: int) -> list[Prediction]:
+        """Classify a frame; what goes wrong here is not the photo's fault."""
+        try:
+            return self.classifier.classify(frame, top_k)
+        except UserError as error:
+            _log.error("%s", error)
+            raise Refusal(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "model_failed",
+                f"The model {self.name} gave no usable answer; the server's log says why.",
+            ) from error
+
+
+def _decode(data: bytes, name: str) -> preprocess.Frame:
+    """Decode a photo of the format `name`."""
+    try:
+        return preprocess.decode(data)
+    except UserError as error:
+        raise Refusal(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "damaged_image",
+            f"This {name} is damaged or cut short; save or copy the photo again.",
+        ) from error
 
 
 def open_model(run: Path, num_threads: int) -> Model:

@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from edge import Classifier
 from edge.preprocess import decode, read_frame
+from tests.webdemo.jpegs import repeat_last_scan
 from webdemo import api, model
 from webdemo.app import create_app
 
@@ -137,6 +139,51 @@ def test_too_many_pixels_are_refused_before_decoding(client, encoded, monkeypatc
     bomb = bytearray(encoded["PNG"])
     bomb[16:24] = (100_000).to_bytes(4, "big") * 2
     assert_refused(ask(client, bytes(bomb)), 413, "too_many_pixels")
+
+
+@pytest.fixture(scope="module")
+def progressive(encoded):
+    """Return the picture of `encoded`, 120 x 90, as a JPEG of 10 scans."""
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(encoded["PNG"])).save(stream, "JPEG", progressive=True)
+    return stream.getvalue()
+
+
+def test_the_largest_photo_may_have_the_10_scans_of_an_ordinary_progressive_jpeg(digits_run, classifier, progressive):
+    client = create_app({"RUN": digits_run, "MAX_PIXELS": 120 * 90}).test_client()
+    assert ask(client, progressive).get_json()["predictions"] == expected(classifier, progressive)
+    assert_refused(ask(client, repeat_last_scan(progressive, 1)), 413, "too_many_scans")
+
+
+def test_a_smaller_photo_may_have_more_scans_but_not_without_end(digits_run, classifier, progressive):
+    client = create_app({"RUN": digits_run, "MAX_PIXELS": 3 * 120 * 90}).test_client()
+    assert ask(client, repeat_last_scan(progressive, 20)).status_code == 200
+    assert_refused(ask(client, repeat_last_scan(progressive, 21)), 413, "too_many_scans")
+    client = create_app({"RUN": digits_run}).test_client()
+    assert ask(client, repeat_last_scan(progressive, 90)).status_code == 200
+    assert_refused(ask(client, repeat_last_scan(progressive, 91)), 413, "too_many_scans")
+
+
+@pytest.mark.parametrize(("side", "times"), [(90, 200), (8_000, 200), (8_000, 1)])
+def test_too_many_scans_are_refused_before_decoding(client, progressive, monkeypatch, side, times):
+    monkeypatch.setattr(model.preprocess, "decode", lambda data: pytest.fail("decoded"))
+    frame = progressive.index(b"\xff\xc2")  # then length, precision, height, width
+    sized = progressive[: frame + 5] + side.to_bytes(2, "big") * 2 + progressive[frame + 9 :]
+    refused = ask(client, repeat_last_scan(sized, times))
+    assert_refused(refused, 413, "too_many_scans")
+    assert "save it again as a baseline JPEG" in refused.get_json()["error"]["message"]
+
+
+def test_a_model_that_fails_is_500_and_the_log_says_why(client, classifier, encoded, monkeypatch, caplog):
+    with monkeypatch.context() as patch:
+        patch.setattr(Classifier, "scores", lambda self, image: np.full(10, np.nan, np.float32))
+        failed = ask(client, encoded["PNG"])
+        assert_refused(failed, 500, "model_failed")
+        assert "NaN" not in failed.text
+        assert str(classifier.path.parent) not in failed.text
+        assert f"{classifier.path} gave scores that are not finite" in caplog.text
+        assert_refused(ask(client, encoded["PNG"][:200]), 422, "damaged_image")  # the photo's fault all the same
+    assert ask(client, encoded["PNG"]).get_json()["predictions"] == expected(classifier, encoded["PNG"])
 
 
 def post_multipart(client, data, name=b"x"):

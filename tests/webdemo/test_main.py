@@ -123,6 +123,9 @@ def test_without_stdout_it_still_ends_by_itself(digits_run):
     """A reader that left (`| head -0`) ends it instead of leaving a server that nobody can find."""
     command = [sys.executable, "-m", "webdemo", "--run", str(digits_run), "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        process.stdout.close()
-        assert process.wait(timeout=20) == 1
-        assert b"Traceback" not in process.stderr.read()
+        try:
+            process.stdout.close()
+            assert process.wait(timeout=20) == 1
+            assert b"Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
