@@ -54,7 +54,7 @@ def serving(command: Sequence[str], port: int) -> Iterator[None]:
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait()
+            process.wait(_STOP_S)
 
 
 def ask(port: int, photo: Path) -> dict[str, Any]:

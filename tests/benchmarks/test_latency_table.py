@@ -25,7 +25,15 @@ def _results(*rows):
 
 @pytest.mark.parametrize(
     ("ratio", "expected"),
-    [(3.15, "3.15x SLOWER"), (0.25, "4.00x faster"), (1.02, "as fast"), (None, "2.500  3.750  12.3  \n")],
+    [
+        (3.15, "3.15x SLOWER"),
+        (0.25, "4.00x faster"),
+        (1.04, "as fast"),
+        (0.96, "as fast"),
+        (1.06, "1.06x SLOWER"),  # noise is 5 %
+        (0.94, "1.06x faster"),
+        (None, "2.500  3.750  12.3  \n"),
+    ],
 )
 def test_a_file_slower_than_float32_is_called_so(ratio, expected, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")

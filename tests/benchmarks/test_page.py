@@ -6,6 +6,7 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from benchmarks import page
 from benchmarks.page import ask, free_port, serving
 from edge import UserError
 
@@ -113,6 +114,20 @@ def test_a_page_that_fails_on_sigterm_is_an_error():
         serving([sys.executable, "-c", PAGE, str(port), "3"], port),
     ):
         pass
+
+
+def test_a_page_that_does_not_hear_sigterm_is_killed(monkeypatch, tmp_path):
+    monkeypatch.setattr(page, "_STOP_S", 1)
+    port = free_port()
+    # It ends by itself too, lest it outlive a test that fails.
+    deaf = PAGE.replace("def stop(*_):\n    sys.exit(int(sys.argv[2]))", "stop = signal.SIG_IGN\nsignal.alarm(60)")
+    with (
+        pytest.raises(UserError, match="within 1 s of SIGTERM; it had to be killed"),
+        serving([sys.executable, "-c", deaf, str(port), "0"], port),
+    ):
+        pass
+    with pytest.raises(UserError, match="ConnectionRefusedError"):
+        ask(port, _small_file(tmp_path))
 
 
 def test_a_page_that_does_not_start_is_an_error():

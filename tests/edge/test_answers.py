@@ -56,6 +56,14 @@ def test_a_tally_counts_and_keeps_the_latest_latencies():
     assert str(tally).endswith("fps, median latency 1499.50 ms")  # of 1000 to 1999
 
 
+def test_the_pace_is_of_all_frames_since_the_first(monkeypatch):
+    monkeypatch.setattr("edge.answers.time.perf_counter", lambda: 110.0)
+    tally = Tally()
+    for number in range(50):
+        tally.add(answer(number), started=100.0 + number / 5)
+    assert ", 5.0 fps, " in str(tally)  # 50 in 10 seconds
+
+
 def test_answers_are_appended_line_by_line(tmp_path):
     path = tmp_path / "answers.jsonl"
     for number in (1, 2):

@@ -195,6 +195,26 @@ def test_a_lost_camera_is_opened_again_and_the_count_goes_on(newest):
     second.unplug()
 
 
+def test_the_pauses_between_tries_grow_up_to_the_longest_and_begin_anew_after_a_loss(newest, monkeypatch):
+    first, second = Cable(), Cable()
+    pauses, begin = [], threading.Event()
+
+    def open_later(source, socket=Socket(*[None] * 6, first, None, None, second)):  # noqa: B008  # one for all calls
+        assert begin.wait(10)
+        return socket(source)
+
+    loop = newest(CAMERA, wait=True, open_capture=open_later)
+    monkeypatch.setattr(loop._closing, "wait", pauses.append)
+    begin.set()
+    shots = loop.shots()
+    assert next(shots).number == 0
+    assert pauses == [0.25, 0.5, 1.0, 2.0, 2.0, 2.0]
+    first.unplug()
+    assert next(shots).number == 1
+    assert pauses[6:] == [0.25, 0.5]
+    second.unplug()
+
+
 def test_an_absent_camera_is_an_error(newest):
     loop = newest(CAMERA, open_capture=Socket(None))
     with pytest.raises(UserError, match=r"nobody home \(--wait tries until it opens\)"):

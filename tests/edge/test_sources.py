@@ -155,6 +155,13 @@ def test_a_locked_camera_is_told_with_its_mend(monkeypatch):
         open_source(parse_source("0"))
 
 
+def test_cameras_come_by_number_not_by_letter(monkeypatch, tmp_path):
+    for name in ("video10", "video2", "video0", "video-encoder", "null"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(sources, "Path", lambda path: tmp_path if path == "/dev" else Path(path))
+    assert sources._camera_devices() == [str(tmp_path / name) for name in ("video0", "video2", "video10")]
+
+
 def test_photos_are_listed_by_path_in_all_folders(tmp_path):
     for name in ("b/2.PNG", "b/1.jpeg", "a/3.webp", "top.bmp", "b/notes.txt", "b/clip.mp4"):
         path = tmp_path / name
