@@ -6,6 +6,8 @@ import argparse
 import re
 from dataclasses import dataclass
 
+from edge.command import seed
+
 LEAKS = ("refuse", "allow", "drop")
 NEAR_DUPLICATES = ("report", "error")
 
@@ -85,13 +87,6 @@ def split_ratios(text: str) -> tuple[int, int, int]:
     if train + validation + test != 100:
         raise argparse.ArgumentTypeError(f"expected percents that make 100, got {text!r}")
     return train, validation, test
-
-
-def seed(text: str) -> int:
-    """Parse a seed of 0 to 2**32 - 1, what NumPy and TensorFlow take, as an argparse type."""
-    if not text.isdecimal() or int(text) >= 1 << 32:
-        raise argparse.ArgumentTypeError(f"expected a whole number of 0 to {(1 << 32) - 1}, got {text!r}")
-    return int(text)
 
 
 def pattern(text: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 import edge
 from edge.errors import UserError
 from edge.run_folder import write_json
+from train.dataset import read_manifest
 
 _LIBRARIES = ("tensorflow", "tf-keras", "numpy", "opencv-python-headless", "opencv-python", "pillow", "scikit-learn")
 
@@ -22,11 +25,12 @@ _LIBRARIES = ("tensorflow", "tf-keras", "numpy", "opencv-python-headless", "open
 _OF_A_RUN = (
     *("config.json", "model.keras", "history.csv", "predictions.npz", "metrics.json", "plots"),
     *("preflight.json", "report.html", "train.log", "tensorboard", "checkpoints"),
-    *("model_*.tflite", "model_*.onnx", "conversion.json", "eval.npz", "convert.log"),
+    *("model_*.tflite", "model_*.onnx", "conversion.json", "eval.npz", "convert.log", "latency.json"),
     "dataset.json",  # last: by it the folder is known as a run's
 )
 
-_HALF_WRITTEN = (".*.json.*", ".*.csv.*", ".*.npz.*", ".*.keras*", ".*.html.*")  # the passing names of what was killed
+# The passing names of what a killed run was writing: those of write_whole and of save_model.
+_HALF_WRITTEN = (*(f".{name}.????????" for name in _OF_A_RUN if "." in name), ".partial-model.keras")
 
 
 def check_output(output: Path, force: bool) -> None:
@@ -44,20 +48,21 @@ def check_output(output: Path, force: bool) -> None:
     if (output / "metrics.json").exists() and not force:
         raise UserError(f"There is a finished run in {output}; choose another --output, or overwrite it: --force")
     half_written = {path for pattern in _HALF_WRITTEN for path in output.glob(pattern)}
-    if set(output.iterdir()) - half_written and not (output / "dataset.json").exists():
+    if set(output.iterdir()) - half_written and not _is_run(output):
         raise UserError(f"Expected a new folder, an empty one or a run's as --output; {output} holds other things")
 
 
-def clear_output(output: Path) -> None:
-    """Make the run's folder, without the files of a run that was there.
-
-    Raises:
-        UserError: If the folder can't be made.
-    """
+def _is_run(folder: Path) -> bool:
+    """Tell a run's folder by a manifest of ours: others too have a file named dataset.json."""
     try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"Expected to make the folder {output}: {error.strerror}; choose another --output") from error
+        read_manifest(folder / "dataset.json")
+    except UserError:
+        return False
+    return True
+
+
+def clear_output(output: Path) -> None:
+    """Remove the files of a run that was in a run's folder."""
     clear_half_written(output)
     for pattern in _OF_A_RUN:
         for path in output.glob(pattern):
@@ -65,6 +70,29 @@ def clear_output(output: Path) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+
+
+@contextlib.contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """Make the run's folder and keep other trainings out of it while the block runs; a killed one keeps nobody out.
+
+    Raises:
+        UserError: If the folder can't be made, or another training is at work in it.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        folder = os.open(output, os.O_RDONLY)
+    except OSError as error:
+        raise UserError(f"Expected to make the folder {output}: {error.strerror}; choose another --output") from error
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(f"A training is at work in {output}; wait for it or choose another --output") from error
+        yield
+    finally:
+        os.close(folder)
 
 
 def clear_half_written(output: Path) -> None:
