@@ -68,7 +68,7 @@ def peak_of_training(folder: Path, flags: Sequence[str]) -> int:
         child = os.posix_spawn(
             sys.executable,
             [sys.executable, "-m", "train.run", *paths, *flags],
-            {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            os.environ,
             file_actions=[(os.POSIX_SPAWN_DUP2, said.fileno(), 1), (os.POSIX_SPAWN_DUP2, said.fileno(), 2)],
         )
         _, status, usage = os.wait4(child, 0)
