@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import shlex
 import shutil
 import sys
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from train.dataset import Manifest
     from train.history import Epoch
     from train.pixels import Images, Labels
+    from train.preflight import Preflight
 
     Pixels = dict[str, tuple[Images, Labels]]
 
@@ -75,49 +77,55 @@ def run(settings: Settings, cache: Path | None, force: bool = False, checkpoint_
         UserError: If the data or the output folder won't do.
         Stopped: If a signal asked for it while training.
     """
-    from train import native_log, output
-    from train.dataset import read_manifest
+    from train import device, native_log, output
+    from train.dataset import read_manifest, write_manifest
+    from train.findings import FINDINGS, findings
     from train.progress import stderr_console
     from train.report_page import write_report
 
     started = time.perf_counter()
     console = stderr_console()
+    output.check_output(settings.output, force)
+    preflight = None
     if is_unfinished(settings.output) and not force:
         check_same(settings.output, settings)
-        output.clear_half_written(settings.output)
         console.print(f"going on with the unfinished run in {settings.output}")
-        manifest = read_manifest(settings.output / "dataset.json")
     else:
-        manifest = _begin(settings, force, console)
-    with native_log.to_file(settings.output / "train.log"):
-        metrics = _train(settings, manifest, cache, checkpoint_seconds, console)
-    # of a run that was gone on with: at least that of its epochs
-    metrics["training"]["seconds"] = round(max(time.perf_counter() - started, metrics["training"]["seconds"]), 1)
-    write_report(settings.output, metrics)
-    write_json(settings.output / "metrics.json", metrics)  # marks a finished run
-    shutil.rmtree(settings.output / "checkpoints", ignore_errors=True)
+        preflight = _look(settings, console)
+    console.print("starting TensorFlow ...")
+    with native_log.to_file(Path(os.devnull)):  # before the old run is cleared away: it may not be installed
+        device.import_tensorflow()
+    with output.alone(settings.output):
+        if preflight is None:
+            output.clear_half_written(settings.output)
+            manifest = read_manifest(settings.output / "dataset.json")
+        else:
+            manifest = preflight.manifest
+            output.clear_output(settings.output)
+            write_manifest(manifest, settings.output / "dataset.json")
+            write_json(settings.output / FINDINGS, findings(preflight))
+        with native_log.to_file(settings.output / "train.log"):
+            metrics = _train(settings, manifest, cache, checkpoint_seconds, console)
+        # of a run that was gone on with: at least that of its epochs
+        metrics["training"]["seconds"] = round(max(time.perf_counter() - started, metrics["training"]["seconds"]), 1)
+        write_report(settings.output, metrics)
+        write_json(settings.output / "metrics.json", metrics)  # marks a finished run
+        shutil.rmtree(settings.output / "checkpoints", ignore_errors=True)
     if not output.point_latest(settings.output):
         console.print(f"{settings.output.parent / 'latest'} is no link and stays as it is")
     _tell_result(settings.output, metrics)
 
 
-def _begin(settings: Settings, force: bool, console: Console) -> Manifest:
-    """Look at the photos, clear the run's folder and write down what is trained on."""
-    from train import output
-    from train.dataset import write_manifest
-    from train.findings import FINDINGS, findings
+def _look(settings: Settings, console: Console) -> Preflight:
+    """Look at the photos, tell what is wrong with them, refuse what would flatter the result."""
+    from train.findings import findings
     from train.findings_tables import tell
     from train.preflight import look
 
-    output.check_output(settings.output, force)
     preflight = look(settings.data_settings(), console)
-    found = findings(preflight)
-    tell(found, console)
+    tell(findings(preflight), console)
     preflight.check()
-    output.clear_output(settings.output)
-    write_manifest(preflight.manifest, settings.output / "dataset.json")
-    write_json(settings.output / FINDINGS, found)
-    return preflight.manifest
+    return preflight
 
 
 def _train(
@@ -126,7 +134,6 @@ def _train(
     """Train, judge and draw; write all but metrics.json, whose content is returned."""
     from train import device
 
-    console.print("starting TensorFlow ...")
     device.prepare(settings.seed, settings.deterministic)
     from train.cache import open_pixels
     from train.evaluate import judge

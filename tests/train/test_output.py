@@ -66,14 +66,6 @@ def test_clearing_takes_the_old_run_and_nothing_else(tmp_path):
     (run / "notes.txt").write_text("mine")
     output.clear_output(run)
     assert [path.name for path in run.iterdir()] == ["notes.txt"]
-    output.clear_output(tmp_path / "a" / "b")
-    assert (tmp_path / "a" / "b").is_dir()
-
-
-def test_a_folder_that_cannot_be_made(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="another --output"):
-        output.clear_output(tmp_path / "file" / "run")
 
 
 def test_latest_moves_on_and_is_relative(tmp_path):
@@ -111,7 +103,7 @@ def test_the_config_names_what_the_run_was_made_with(tmp_path):
 
 def test_two_trainings_do_not_share_a_folder(tmp_path):
     run = tmp_path / "new" / "run"
-    with output.alone(run), pytest.raises(UserError, match="A training is at work in .*run; wait"), output.alone(run):
+    with output.alone(run), pytest.raises(UserError, match=r"A training is at work in .*run; wait"), output.alone(run):
         pass
     with output.alone(run):
         assert list(run.iterdir()) == []
@@ -119,5 +111,5 @@ def test_two_trainings_do_not_share_a_folder(tmp_path):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="Expected to make the folder"), output.alone(tmp_path / "file" / "run"):
+    with pytest.raises(UserError, match="another --output"), output.alone(tmp_path / "file" / "run"):
         pass

@@ -2,9 +2,12 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 
 import cv2
 import numpy as np
@@ -199,3 +202,87 @@ def test_as_a_command_tensorflow_keeps_quiet(photos, tmp_path):
     assert not [line for line in lines if "WARNING" in line or "oneDNN" in line or "cuda" in line.lower()]
     assert lines[-1].startswith("epoch 1/1")
     assert json.loads((tmp_path / "run" / "config.json").read_text())["image_size"] == [16, 24]
+
+
+def test_a_missing_package_does_not_cost_the_old_run(digits_run, digits_photos, tmp_path, monkeypatch, capsys):
+    run = shutil.copytree(digits_run, tmp_path / "run")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert main(["--data", str(digits_photos), "--output", str(run), "--force"]) == 1
+    assert "tensorflow" in capsys.readouterr().err.splitlines()[-1]
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def stopped(photos, tmp_path, capsys):
+    """A run of 40 epochs that SIGTERM stopped soon after its first checkpoint; its exit code; what it said."""
+    output = tmp_path / "runs" / "stopped"
+    done = threading.Event()
+
+    def stop():
+        while not list(output.glob("checkpoints/*.npz")):
+            if done.wait(0.01):
+                return
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    code = train(photos, output, "--epochs", "40", "--patience", "40")
+    done.set()
+    thread.join()
+    return output, code, capsys.readouterr()
+
+
+def test_sigterm_saves_and_the_run_goes_on(stopped, photos, tmp_path, capsys, monkeypatch):
+    run, code, said = stopped
+    assert code == 143
+    assert said.out == ""
+    assert re.search(
+        rf"stopped in epoch \d+, after \d of 4 steps; saved; go on: python -m train.run --resume --output {run}\n$",
+        said.err,
+    )
+    assert not (run / "metrics.json").exists()
+
+    assert train(photos, run, "--epochs", "39", "--patience", "40") == 1
+    assert capsys.readouterr().err.startswith(f"error: The unfinished run in {run} began with epochs 40, not 39; ")
+    monkeypatch.chdir(tmp_path)
+    assert main(["--resume", "--seed", "1"]) == 1
+    assert "began with seed 0, not 1" in capsys.readouterr().err
+
+    (run / "checkpoints" / ".partial-of-a-kill").touch()
+    (run / ".metrics.json.abcdefgh").touch()
+    assert main(["--resume"]) == 0
+    said = capsys.readouterr().err
+    assert "going on with the unfinished run in runs/stopped\n" in said
+    assert "going on from the checkpoint in epoch" in said
+    assert "checking photos" not in said
+    with (run / "history.csv").open(newline="") as file:
+        assert [int(row["epoch"]) for row in csv.DictReader(file)] == list(range(1, 41))
+    names = {path.name for path in run.iterdir()}
+    assert "checkpoints" not in names
+    assert not [name for name in names if name.startswith(".")]
+    assert main(["--resume", "--output", str(run)]) == 1
+    assert "found a finished one" in capsys.readouterr().err
+
+
+def test_force_begins_an_unfinished_run_anew(stopped, photos, capsys):
+    run, _code, _said = stopped
+    assert train(photos, run, "--force") == 0
+    assert "going on" not in capsys.readouterr().err
+
+
+def test_a_full_disk_costs_no_training(photos, tmp_path):
+    # Files of at most 700 kB: a checkpoint is larger, the model is not.
+    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, 700_000)); from train.run import main"
+    flags = ["--data", str(photos), "--image-size", "16", "--epochs", "2", "--output", "run"]
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; raise SystemExit(main({flags!r}))"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": ":".join(sys.path), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "can't write a checkpoint (File too large); the last one stays, training goes on\n" in done.stderr
+    assert not list(tmp_path.glob("run/checkpoints/*"))
+    assert done.returncode == 0, done.stderr
