@@ -13,6 +13,7 @@ import errno
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -22,10 +23,10 @@ from rich.console import Console
 
 from edge import preprocess
 from edge.errors import UserError
-from train import pixel_file
+from train import cache_file
+from train.cache_file import Layout, OpenFile
 from train.dataset import SPLITS, Manifest
-from train.pixel_file import Layout, OpenFile
-from train.pixels import Images, Labels, LazyImages, StreamedImages, label_indices, load_image
+from train.pixels import Images, Labels, LazyImages, StreamedImages, in_threads, label_indices, load_image
 from train.progress import counting
 
 
@@ -90,19 +91,24 @@ def _open_or_make(
     order = sorted(photos)
     key = _key(order, image_size)
     name = f"{image_size[0]}x{image_size[1]}-{key.hex()}.npy"
-    layout = Layout(folder / name, (len(order), *image_size, 3), key)
-    file = pixel_file.open_whole(layout)
+    layout = Layout(folder / name, (len(order), *image_size, 3), "|u1", key)
+    file = cache_file.open_whole(layout)
     if file is None:
         if layout.path.exists():
             console.print(f"{layout.path} is damaged and is made anew")
         with counting(console, "decoding photos", len(order)) as advance:
 
-            def load(row: int, out: npt.NDArray[np.uint8]) -> None:
-                load_image(manifest, photos[order[row]], out)
-                advance()
+            def fill(write: Callable[[int, npt.NDArray[np.uint8]], None]) -> None:
+                def load(row: int) -> None:
+                    image = np.empty((*image_size, 3), np.uint8)
+                    load_image(manifest, photos[order[row]], image)
+                    write(row, image)
+                    advance()
 
-            pixel_file.make(layout, load)
-        file = pixel_file.open_whole(layout)
+                in_threads(load, len(order))
+
+            cache_file.make(layout, fill)
+        file = cache_file.open_whole(layout)
         if file is None:
             raise OSError(errno.EIO, "what was written can't be read back")
         megabytes = layout.content_bytes / 1e6

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from edge.errors import UserError
 from tests.train.small_set import make_small_set
-from train import cache, pixel_file
+from train import cache, cache_file
 from train.cache import StoredImages, open_pixels
 from train.dataset import SPLITS
 from train.pixels import StreamedImages, load_images
@@ -239,7 +239,7 @@ def test_what_was_unused_for_longest_goes_first(opened, photos, monkeypatch):
         os.utime(path, (time.time() - 60 * age,) * 2)
     opened(photos, (12, 8))  # the oldest, now used
     (opened.folder / "mine.txt").touch()
-    monkeypatch.setattr(pixel_file, "LIMIT_BYTES", 3 * STORED + 1000)
+    monkeypatch.setattr(cache_file, "LIMIT_BYTES", 3 * STORED + 1000)
     opened(photos, (16, 6))
     assert [name.partition("-")[0] for name in opened.files] == ["12x8", "16x6", "8x12", "mine.txt"]
 

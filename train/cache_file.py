@@ -1,6 +1,6 @@
-"""A file of decoded pixels: written whole or not at all, checked when it is opened, deleted when room is short.
+"""A file of the cache: written whole or not at all, checked when it is opened, deleted when room is short.
 
-It is a .npy file (photos, H, W, 3) uint8 with a SHA-256 behind it, of the key that is in its name and of all before.
+It is a .npy file, a row a photo, with a SHA-256 behind it, of the key that is in its name and of all before.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 import errno
 import hashlib
 import io
+import math
 import os
 import shutil
 import tempfile
@@ -17,11 +18,12 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from train.pixels import in_threads
+Fill = Callable[[Callable[[int, npt.NDArray[Any]], None]], None]  # gets what writes rows from one on
 
 LIMIT_BYTES = 20 * 10**9  # above it, the files that were unused for longest go
 
@@ -49,25 +51,32 @@ class Layout:
 
     Attributes:
         path: Where.
-        shape: (photos, height, width, 3).
-        key: Hash of what the pixels are made from, and how.
+        shape: (photos, ...).
+        dtype: Of the numbers, as .npy files name it.
+        key: Hash of what the numbers are made from, and how.
     """
 
     path: Path
-    shape: tuple[int, int, int, int]
+    shape: tuple[int, ...]
+    dtype: str
     key: bytes
 
     @property
     def header(self) -> bytes:
         """What a .npy file of that shape starts with."""
         text = io.BytesIO()
-        np.lib.format.write_array_header_1_0(text, {"descr": "|u1", "fortran_order": False, "shape": self.shape})
+        np.lib.format.write_array_header_1_0(text, {"descr": self.dtype, "fortran_order": False, "shape": self.shape})
         return text.getvalue()
 
     @property
+    def row_bytes(self) -> int:
+        """Length of a photo's row."""
+        return math.prod(self.shape[1:]) * np.dtype(self.dtype).itemsize
+
+    @property
     def content_bytes(self) -> int:
-        """Length of header and pixels, without the hash behind them."""
-        return len(self.header) + int(np.prod(self.shape))
+        """Length of header and rows, without the hash behind them."""
+        return len(self.header) + self.shape[0] * self.row_bytes
 
 
 def open_whole(layout: Layout) -> OpenFile | None:
@@ -96,8 +105,17 @@ def _digest(descriptor: int, layout: Layout) -> bytes:
     return digest.digest()
 
 
-def make(layout: Layout, load: Callable[[int, npt.NDArray[np.uint8]], None]) -> None:
-    """Write a cache's file under another name and give it its own when it is whole; leave nothing of it otherwise."""
+def make(layout: Layout, fill: Fill) -> None:
+    """Write a cache's file under another name and give it its own when it is whole; leave nothing of it otherwise.
+
+    Args:
+        layout: What is written, and where.
+        fill: Calls what it is given, in any order and from any thread, with the number of a row and the rows from there
+            on, until all are written.
+
+    Raises:
+        OSError: If there is no room, or the folder can't be written to.
+    """
     folder = layout.path.parent
     folder.mkdir(parents=True, exist_ok=True)
     _make_room(folder, layout)
@@ -106,12 +124,11 @@ def make(layout: Layout, load: Callable[[int, npt.NDArray[np.uint8]], None]) -> 
         os.posix_fallocate(descriptor, 0, layout.content_bytes)  # a full disk is found before an hour of decoding
         _write_all(descriptor, memoryview(layout.header), 0)
 
-        def write(row: int) -> None:
-            image = np.empty(layout.shape[1:], np.uint8)
-            load(row, image)
-            _write_all(descriptor, image.data.cast("B"), len(layout.header) + row * image.nbytes)
+        def write(row: int, values: npt.NDArray[Any]) -> None:
+            data = np.ascontiguousarray(values, layout.dtype).reshape(-1).view(np.uint8).data
+            _write_all(descriptor, data, len(layout.header) + row * layout.row_bytes)
 
-        in_threads(write, layout.shape[0])
+        fill(write)
         _write_all(descriptor, memoryview(_digest(descriptor, layout)), layout.content_bytes)
         os.fchmod(descriptor, 0o666 & ~_umask())  # mkstemp made it private
         os.fsync(descriptor)
@@ -145,7 +162,7 @@ def _make_room(folder: Path, layout: Layout) -> None:
                 partial.unlink()
     room = LIMIT_BYTES - layout.content_bytes
     kept = []
-    for path in folder.glob("*x*-*.npy"):
+    for path in folder.glob("[!.]*-*.npy"):
         with contextlib.suppress(OSError):
             status = path.stat()
             kept.append((status.st_mtime, status.st_size, path))
