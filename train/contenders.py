@@ -88,22 +88,22 @@ def _train_ours(turn: Turn) -> Outcome:
     from train.dataset import read_manifest
     from train.learner import Learner
     from train.loss import Loss
-    from train.models import MODELS
+    from train.models import build
     from train.precision import choose_precision
     from train.progress import stderr_console
     from train.recipe import Recipe, image_feed
 
     manifest = read_manifest(turn.folder / "dataset.json")
     pixels, classes = open_pixels(manifest, turn.image_size, turn.cache, stderr_console()), len(manifest.labels)
-    build = partial(MODELS[turn.model], turn.image_size, classes)
-    precision = choose_precision(turn.precision, build, turn.batch_size, 10_000).policy
+    make = partial(build, turn.model, turn.image_size, classes)
+    precision = choose_precision(turn.precision, make, turn.batch_size, 10_000).policy
     steps = turn.warmup + turn.steps
     epochs = math.ceil(steps / math.ceil(len(pixels["train"][0]) / turn.batch_size))
     recipe = Recipe(
         epochs, turn.batch_size, 3e-4, epochs, seed=0, precision=precision, augmentation=AUGMENTATIONS["light"]
     )
     batches = image_feed(recipe, pixels["train"], pixels["validation"], classes).training(0, 0)
-    learner = Learner(build, Loss(np.ones(classes, np.float32)), batches.element_spec, seed=0, precision=precision)
+    learner = Learner(make, Loss(np.ones(classes, np.float32)), batches.element_spec, seed=0, precision=precision)
     watch = _StopWatch(turn)
     for images, labels in batches.take(steps):
         learner.step(images, labels, recipe.learning_rate)
@@ -118,7 +118,7 @@ def _train_keras(turn: Turn) -> Outcome:
     tensorflow = import_tensorflow()
     import tf_keras as keras
 
-    from train.models import MODELS
+    from train.models import build
 
     found: Any = keras.utils.image_dataset_from_directory(
         turn.folder / "photos", label_mode="categorical", image_size=turn.image_size, batch_size=turn.batch_size, seed=0
@@ -133,7 +133,7 @@ def _train_keras(turn: Turn) -> Outcome:
     )
     anew = tensorflow.data.AUTOTUNE
     batches = found.map(lambda x, y: (augment(x, training=True), y), num_parallel_calls=anew).prefetch(anew).repeat()
-    model = MODELS[turn.model](turn.image_size, classes)
+    model = build(turn.model, turn.image_size, classes)
     model.compile(keras.optimizers.Adam(3e-4), "categorical_crossentropy", metrics=["accuracy"])
     watch = _StopWatch(turn)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from edge.command import command, parser, positive_int
 from edge.errors import UserError
+from train.model_settings import image_size
 from train.models import MODELS
-from train.settings import image_size
 
 TIMES = 10
 
@@ -25,7 +25,8 @@ TIMES = 10
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure both and print the ratio."""
     arguments = _flags().parse_args(argv)
-    flags = ["--model", arguments.model, "--image-size", "x".join(map(str, arguments.image_size)), "--epochs", "1"]
+    size = "x".join(map(str, arguments.image_size))
+    flags = ["--model", arguments.model, "--image-size", size, "--weights", "none", "--epochs", "1"]
     peaks = []
     for photos in (arguments.photos, arguments.photos * TIMES):
         with tempfile.TemporaryDirectory(prefix="tinysight-") as folder:

@@ -68,7 +68,7 @@ def training_batches(
                         mix(batch, rows, np.random.default_rng((seed, epoch, step, _MIXUP)), mixup)
                     yield batch, rows
 
-    return _dataset(generate, images.shape[1:], classes)
+    return dataset_of(generate, images.shape[1:], classes)
 
 
 def plain_batches(images: Images, labels: Labels, classes: int, batch_size: int) -> Any:
@@ -81,7 +81,7 @@ def plain_batches(images: Images, labels: Labels, classes: int, batch_size: int)
                 batch = _fill(pool, chosen, images.shape[1:], partial(_write_plain, images))
                 yield batch, one_hot(labels[chosen], classes)
 
-    return _dataset(generate, images.shape[1:], classes)
+    return dataset_of(generate, images.shape[1:], classes)
 
 
 def one_hot(labels: Labels, classes: int) -> npt.NDArray[np.float32]:
@@ -136,12 +136,19 @@ def _fill(
     return batch
 
 
-def _dataset(generate: Any, shape: tuple[int, ...], classes: int) -> Any:
-    """Wrap a generator of batches as a dataset that runs ahead in a thread."""
+def dataset_of(generate: Callable[[], Any], shape: tuple[int, ...], classes: int, dtype: str = "uint8") -> Any:
+    """Wrap a generator of batches as a tf.data.Dataset that runs ahead in a thread.
+
+    Args:
+        generate: Gives batches: inputs (n, *shape) of `dtype` and one-hot labels (n, classes) float32.
+        shape: Of an input.
+        classes: Number of classes.
+        dtype: Of inputs.
+    """
     import tensorflow
 
     signature = (
-        tensorflow.TensorSpec((None, *shape), tensorflow.uint8),
+        tensorflow.TensorSpec((None, *shape), dtype),
         tensorflow.TensorSpec((None, classes), tensorflow.float32),
     )
     options = tensorflow.data.Options()

@@ -14,7 +14,7 @@ from train.augment import AUGMENTATIONS
 from train.cache_folder import add_cache_flags
 from train.data_settings import DataSettings, add_data_flags
 from train.device import PRECISIONS
-from train.models import MODELS, SMALLEST_SIDE
+from train.model_settings import add_model_flags
 from train.schedule import SCHEDULES
 
 XLA = ("auto", "on", "off")
@@ -31,8 +31,11 @@ class Settings:
         leaks: What is done about a photo in two given splits, one of `train.data_settings.LEAKS`.
         near_duplicates: What is done about photos that look alike, one of `train.data_settings.NEAR_DUPLICATES`.
         seed: Seed of split, order, augmentation, first weights and dropout.
-        image_size: (height, width).
         model: Name of the architecture.
+        image_size: (height, width).
+        alpha: The model's width, where it comes in several.
+        weights: What it starts from: "imagenet", "none" or a file.
+        head_only: Whether its layer of scores is trained alone.
         epochs: Epochs at most.
         patience: Epochs without a lower validation loss after which training stops.
         batch_size: Images in a batch.
@@ -60,8 +63,11 @@ class Settings:
     leaks: str
     near_duplicates: str
     seed: int
-    image_size: tuple[int, int]
     model: str
+    image_size: tuple[int, int]
+    alpha: float
+    weights: str
+    head_only: bool
     epochs: int
     patience: int
     batch_size: int
@@ -111,15 +117,13 @@ def run_flags() -> argparse.ArgumentParser:
     photos = flags.add_argument_group("photos")
     add_data_flags(photos)
     photos.add_argument(
-        "--image-size", type=image_size, default="128", metavar="N|HxW", help="what photos are squashed to"
-    )
-    photos.add_argument(
         "--augment", choices=list(AUGMENTATIONS), default="light", help="how far training images are changed"
     )
     photos.add_argument(
         "--mixup", type=mixup_alpha, default="0", metavar="ALPHA", help="blend pairs of training images, 0.2 or so"
     )
     add_cache_flags(photos)
+    add_model_flags(flags.add_argument_group("model"))
     _add_training(flags.add_argument_group("training"))
     _add_rate(flags.add_argument_group("learning rate"))
     _add_teacher(flags.add_argument_group("a teacher (distillation)"))
@@ -129,8 +133,7 @@ def run_flags() -> argparse.ArgumentParser:
 
 
 def _add_training(flags: argparse._ArgumentGroup) -> None:
-    """Add what is trained, how long, and what counts."""
-    flags.add_argument("--model", choices=sorted(MODELS), default="cnn", help="architecture")
+    """Add how long, and what counts."""
     flags.add_argument("--epochs", type=positive_int, default=30, metavar="N", help="epochs at most")
     flags.add_argument(
         "--patience", type=positive_int, default=6, metavar="N", help="stop after N epochs without a lower loss"
@@ -157,7 +160,9 @@ def _add_training(flags: argparse._ArgumentGroup) -> None:
 
 def _add_rate(flags: argparse._ArgumentGroup) -> None:
     """Add how far a step goes."""
-    flags.add_argument("--learning-rate", type=positive_float, default="3e-4", metavar="X", help="Adam's learning rate")
+    flags.add_argument(
+        "--learning-rate", type=positive_float, metavar="X", help="Adam's learning rate (default: what suits the model)"
+    )
     flags.add_argument(
         "--schedule",
         choices=SCHEDULES,
@@ -224,16 +229,6 @@ def _add_run(flags: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="save at least so often, besides after each epoch",
     )
-
-
-def image_size(text: str) -> tuple[int, int]:
-    """Parse N or HxW, as an argparse type; returns (height, width)."""
-    parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdecimal() and SMALLEST_SIDE <= int(part) <= 4096 for part in parts):
-        raise argparse.ArgumentTypeError(
-            f"expected N or HxW of {SMALLEST_SIDE} to 4096 pixels, such as 128 or 96x128, got {text!r}"
-        )
-    return int(parts[0]), int(parts[-1])
 
 
 def _number(is_good: Callable[[float], bool], expected: str) -> Callable[[str], float]:

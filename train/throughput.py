@@ -22,8 +22,8 @@ from edge.errors import UserError
 from train.cache_folder import add_cache_flags
 from train.data_settings import DataSettings, add_data_flags
 from train.device import PRECISIONS
+from train.model_settings import image_size
 from train.models import MODELS
-from train.settings import image_size
 
 if TYPE_CHECKING:
     from train.contenders import Outcome, Turn

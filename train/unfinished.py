@@ -61,15 +61,21 @@ def check_same(run: Path, settings: Settings) -> None:
         )
 
 
-def check_teacher(run: Path, config: Mapping[str, Any], teacher_hash: str | None) -> None:
-    """Refuse to go on with another teacher than the run's config.json names.
+def check_file(run: Path, config: Mapping[str, Any], flag: str, sha256: str | None) -> None:
+    """Refuse to go on with another file behind a flag than the run's config.json names.
+
+    Args:
+        run: The run's folder.
+        config: Its config.json.
+        flag: "teacher" or "weights".
+        sha256: Hash of the file that is there now; None for none.
 
     Raises:
         UserError: If it differs.
     """
-    if config.get("teacher_sha256") != teacher_hash:
+    if config.get(f"{flag}_sha256") != sha256:
         raise UserError(
-            f"The unfinished run in {run} began with another model at --teacher; put that back, or begin anew: --force"
+            f"The unfinished run in {run} began with another model at --{flag}; put that back, or begin anew: --force"
         )
 
 

@@ -12,11 +12,10 @@ from rich.console import Console
 from sklearn.datasets import load_digits
 
 from edge.errors import UserError
-from train import device
+from train import device, models
 from train.checkpoints import Checkpoints
 from train.fit import fit, save_model
 from train.history import best_epoch
-from train.models import MODELS
 from train.recipe import Recipe, image_feed
 from train.stop import Stopped
 
@@ -37,7 +36,7 @@ def train(digits, text=None, feed=None, **changes):
     settings = {"epochs": 3, "batch_size": 32, "learning_rate": 1e-3, "patience": 6, "seed": 0}
     recipe = Recipe(**{**settings, **changes})
     device.prepare(recipe.seed)
-    build = partial(MODELS["cnn"], IMAGE_SIZE, 3)
+    build = partial(models.build, "cnn", IMAGE_SIZE, 3)
     fed = image_feed(recipe, *digits, 3)
     return fit(build, recipe, feed(fed) if feed else fed, Console(file=text or io.StringIO(), width=200), **given)
 

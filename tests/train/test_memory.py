@@ -27,7 +27,7 @@ def test_ten_times_as_many_photos_are_trained_on(monkeypatch, capsys):
 
     def peak(folder, flags):
         counts.append(len(list((folder / "photos").rglob("*.jpg"))))
-        assert flags == ["--model", "cnn", "--image-size", "16x8", "--epochs", "1"]
+        assert flags == ["--model", "cnn", "--image-size", "16x8", "--weights", "none", "--epochs", "1"]
         return 1_000_000_000 + counts[-1] * 1_000_000
 
     monkeypatch.setattr(memory, "peak_of_training", peak)

@@ -175,7 +175,7 @@ def test_bad_data_costs_one_line_and_no_run(tmp_path, capsys):
         *(["--false-accept-rate", rate] for rate in ("0", "1", "nan", "5 %")),
         *(["--seed", seed] for seed in ("-1", "4294967296", "x")),
         ["--epochs", "0"],
-        ["--model", "none"],
+        ["--alpha", "wide"],
         ["--precision", "int8"],
     ],
     ids=" ".join,

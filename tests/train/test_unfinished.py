@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from edge.errors import UserError
+from train.model_settings import fill_in
 from train.settings import Settings, run_flags, settings_of_json
 from train.unfinished import (
+    check_file,
     check_same,
-    check_teacher,
     find_unfinished,
     hash_beginning,
     is_unfinished,
@@ -22,6 +23,7 @@ def settings(*flags):
     given = vars(run_flags().parse_args(["--output", "runs/one", *flags]))
     for name in ("cache", "force", "resume", "checkpoint_seconds"):
         del given[name]
+    fill_in(given)
     return Settings(**given)
 
 
@@ -103,10 +105,10 @@ def test_its_settings_stand_in_for_the_defaults(begun):
 
 def test_another_teacher_is_refused(begun):
     run = begun("one")
-    check_teacher(run, {"teacher_sha256": "a"}, "a")
-    check_teacher(run, {}, None)
+    check_file(run, {"teacher_sha256": "a"}, "teacher", "a")
+    check_file(run, {}, "teacher", None)
     with pytest.raises(UserError, match="another model at --teacher"):
-        check_teacher(run, {"teacher_sha256": "a"}, "b")
+        check_file(run, {"teacher_sha256": "a"}, "teacher", "b")
 
 
 def test_the_hash_hangs_on_settings_and_photos(begun):
