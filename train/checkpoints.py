@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,38 @@ class Checkpoint:
 
     state: Mapping[str, Any]
     arrays: Mapping[str, Sequence[npt.NDArray[Any]]]
+
+    def to_bytes(self, run_hash: str = "") -> bytes:
+        """Return it as an .npz file's bytes, marked as one of the run of that hash."""
+        file = io.BytesIO()
+        self.write_to(file, run_hash)
+        return file.getvalue()
+
+    def write_to(self, file: IO[bytes], run_hash: str) -> None:
+        """Write it as an .npz file, marked as one of the run of that hash."""
+        named = {f"{name}/{i}": array for name, arrays in self.arrays.items() for i, array in enumerate(arrays)}
+        counts = {name: len(arrays) for name, arrays in self.arrays.items()}
+        head = json.dumps({"run": run_hash, "state": self.state, "arrays": counts}).encode()
+        np.savez(file, head=np.frombuffer(head, np.uint8), **named)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, run_hash: str = "") -> Checkpoint:
+        """Return what `to_bytes` was asked of.
+
+        Raises:
+            ValueError: If it is of another run.
+        """
+        return cls.read_from(io.BytesIO(data), run_hash)
+
+    @classmethod
+    def read_from(cls, file: IO[bytes] | Path, run_hash: str) -> Checkpoint:
+        """Read what `write_to` wrote; see `from_bytes`."""
+        with np.load(file, allow_pickle=False) as content:
+            head = json.loads(content["head"].tobytes())
+            if head["run"] != run_hash:
+                raise ValueError("it is of other settings or other photos")
+            arrays = {name: [content[f"{name}/{i}"] for i in range(count)] for name, count in head["arrays"].items()}
+        return cls(head["state"], arrays)
 
 
 class Checkpoints:
@@ -115,11 +148,8 @@ def _partial_file(folder: Path) -> Iterator[Path]:
 
 def _write(path: Path, checkpoint: Checkpoint, run_hash: str) -> str:
     """Write a checkpoint's bytes, down to the disk; return their SHA-256."""
-    named = {f"{name}/{i}": array for name, arrays in checkpoint.arrays.items() for i, array in enumerate(arrays)}
-    counts = {name: len(arrays) for name, arrays in checkpoint.arrays.items()}
-    head = json.dumps({"run": run_hash, "state": checkpoint.state, "arrays": counts}).encode()
     with path.open("r+b") as file:
-        np.savez(file, head=np.frombuffer(head, np.uint8), **named)
+        checkpoint.write_to(file, run_hash)
         file.flush()
         os.fsync(file.fileno())
     return _sha256(path)
@@ -129,12 +159,7 @@ def _read(path: Path, run_hash: str) -> Checkpoint:
     """Read a checkpoint whose bytes have the hash that its name says."""
     if not path.name.endswith(f"-{_sha256(path)}.npz"):
         raise ValueError("its content is damaged")
-    with np.load(path, allow_pickle=False) as content:
-        head = json.loads(content["head"].tobytes())
-        if head["run"] != run_hash:
-            raise ValueError("it is of other settings or other photos")
-        arrays = {name: [content[f"{name}/{i}"] for i in range(count)] for name, count in head["arrays"].items()}
-    return Checkpoint(head["state"], arrays)
+    return Checkpoint.read_from(path, run_hash)
 
 
 def _sha256(path: Path) -> str:

@@ -93,6 +93,10 @@ class Manifest:
             raise ValueError(f"Expected a split of {SPLITS}. Received: {split!r}")
         return tuple(photo for photo in self.files if photo.split == split)
 
+    def identity(self) -> list[Any]:
+        """Return what makes two manifests the same data, wherever the photos lie; JSON takes it."""
+        return [list(self.labels), [[photo.sha256, photo.label, photo.split] for photo in self.files]]
+
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the number of photos of each class in each split: split -> label -> photos."""
         counts = Counter((photo.split, photo.label) for photo in self.files)

@@ -43,5 +43,8 @@ class _StatelessDropout(keras.layers.Dropout):  # type: ignore[misc]
         if not training or not self.rate:
             return inputs
         seeds = tf.random.experimental.stateless_fold_in(tf.constant(self._seeds, tf.int64), self._step())
+        copies = tf.distribute.get_replica_context()
+        if copies.num_replicas_in_sync > 1:  # each of them has other images, and gets another mask
+            seeds = tf.random.experimental.stateless_fold_in(seeds, copies.replica_id_in_sync_group)
         shape = self._get_noise_shape(inputs)
         return tf.nn.experimental.stateless_dropout(inputs, self.rate, seeds, noise_shape=shape)

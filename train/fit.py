@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from train.recipe import Feed, Recipe
 from train.schedule import Schedule
 from train.stop import Stopped, StopRequest, stop_requests
 from train.watch import Watch
+from train.workers import Workers
 
 
 def fit(
@@ -34,6 +36,7 @@ def fit(
     checkpoints: Checkpoints | None = None,
     teacher: Teacher | None = None,
     log_folder: Path | None = None,
+    workers: Workers | None = None,
 ) -> tuple[keras.Model, list[Epoch]]:
     """Train a model, from its last checkpoint if there is one.
 
@@ -42,9 +45,11 @@ def fit(
         recipe: How.
         feed: On what.
         console: Where progress goes.
-        checkpoints: What to go on from and to write; those of a finished training give its result at once.
+        checkpoints: What to go on from and to write; those of a finished training give its result at once. Of several
+            processes the chief has them.
         teacher: Whose answers are taught along with the labels.
         log_folder: Folder of TensorBoard's logs; None for none.
+        workers: Who trains together; None for this process alone.
 
     Returns:
         The model in float32, whatever the precision of training, with the weights of the epoch of the lowest
@@ -52,8 +57,9 @@ def fit(
 
     Raises:
         UserError: If the loss stops being a number.
-        Stopped: If a signal asked for it.
+        Stopped: If a signal asked for it, here or in another process.
     """
+    workers = workers or Workers()
     weights = balanced_weights(feed.labels, feed.classes) if recipe.balance else np.ones(feed.classes, np.float32)
     learner = Learner(
         build,
@@ -63,9 +69,10 @@ def fit(
         precision=recipe.precision,
         clip_norm=recipe.clip_norm,
         xla=recipe.xla,
+        workers=workers,
     )
     with stop_requests() as request:
-        training = _Training(learner, recipe, feed, console, checkpoints, log_folder, request)
+        training = _Training(learner, recipe, feed, console, checkpoints, log_folder, request, workers)
         training.restore()
         training.run()
     trained = build()
@@ -106,12 +113,13 @@ class _Training:
         checkpoints: Checkpoints | None,
         log_folder: Path | None,
         request: StopRequest,
+        workers: Workers,
     ) -> None:
         self.history: list[Epoch] = []
         self.best: Arrays = []
         self._so_far = _SoFar()
         self._learner, self._recipe, self._feed, self._console = learner, recipe, feed, console
-        self._checkpoints, self._request = checkpoints, request
+        self._checkpoints, self._request, self._workers = checkpoints, request, workers
         self._warned = False
         self._steps = math.ceil(len(feed.labels) / recipe.batch_size)
         self._watch = Watch(console, len(feed.labels), self._steps, recipe.epochs, log_folder)
@@ -120,14 +128,15 @@ class _Training:
 
     def restore(self) -> None:
         """Go to where the last checkpoint was written, if there is one."""
-        if self._checkpoints is None:
-            return
-        checkpoint, notes = self._checkpoints.read()
+        checkpoint, notes = (None, []) if self._checkpoints is None else self._checkpoints.read()
         for note in notes:
             self._console.print(note)
+        if checkpoint is None and notes:
+            self._console.print("no checkpoint is left; training begins anew")
+        if self._workers.size > 1:
+            data = self._workers.broadcast(b"" if checkpoint is None else checkpoint.to_bytes())
+            checkpoint = Checkpoint.from_bytes(data) if data else None
         if checkpoint is None:
-            if notes:
-                self._console.print("no checkpoint is left; training begins anew")
             return
         arrays = dict(checkpoint.arrays)
         self.best = list(arrays.pop("best"))
@@ -160,25 +169,27 @@ class _Training:
             started = time.perf_counter()
             images, labels = next(batches)
             rate = self._schedule.rate(first + so_far.steps, self._steps, val_losses)
-            loss, right = self._learner.step(images, labels, rate)
-            self._check(loss)
+            step = self._learner.step(images, labels, rate, self._wishes())
+            self._check(step.loss)
             so_far.steps += 1
-            so_far.loss += loss
-            so_far.right += right
-            so_far.images += len(images)
+            so_far.loss += step.loss
+            so_far.right += step.right
+            so_far.images += step.images
             so_far.seconds += time.perf_counter() - started
             self._watch.end_step(so_far.steps, so_far.loss / so_far.images)
-            self._between_steps()
+            self._between_steps(step.wishes if self._workers.size > 1 else self._wishes())
         return self._schedule.rate(first + self._steps - 1, self._steps, val_losses)
 
     def _judge(self) -> tuple[float, float]:
         """Return loss and accuracy on the validation split."""
         started = time.perf_counter()
+        self._learner.average_statistics()
         sums = np.zeros(4)
         for batch in self._learner.judge(self._feed.validation()):
             sums += batch
-            self._between_steps()
-        loss, weight, right, images = sums.tolist()
+            if self._workers.size == 1:  # others would not know
+                self._between_steps(self._wishes())
+        loss, weight, right, images = self._workers.sum(sums.tolist())
         self._check(loss)
         self._so_far.seconds += time.perf_counter() - started
         return loss / weight, right / images
@@ -194,21 +205,30 @@ class _Training:
         self._save()
         self._watch.end_epoch(self.history, rate)
 
-    def _between_steps(self) -> None:
-        """Save where it is time to; save and leave where a signal asked for it."""
-        if self._request.signum is not None:
+    def _wishes(self) -> tuple[float, float]:
+        """Return whether this process wants to stop, and to save; all of them have to do it at the same step."""
+        due = self._checkpoints is not None and self._checkpoints.due()
+        return float(self._request.signum is not None), float(due)
+
+    def _between_steps(self, wishes: Sequence[float]) -> None:
+        """Save where one of the processes wants it; save and leave where a signal asked one of them for it."""
+        stop, save = wishes
+        if stop:
             kept = "saved" if self._save() else "could not be saved"
-            raise Stopped(self._request.signum, f"stopped {self._where()}; {kept}")
-        if self._checkpoints is not None and self._checkpoints.due():
+            raise Stopped(self._request.signum or signal.SIGTERM, f"stopped {self._where()}; {kept}")
+        if save:
             self._save()
 
     def _save(self) -> bool:
         """Write a checkpoint; return whether there is one now. A full disk doesn't end the training."""
-        if self._checkpoints is None:
+        if self._checkpoints is None and self._workers.size == 1:
             return False
+        arrays = self._learner.arrays()  # moving statistics are asked of all processes
+        if self._checkpoints is None:
+            return self._workers.size > 1  # the chief's
         state = {"history": [asdict(epoch) for epoch in self.history], "so_far": asdict(self._so_far)}
         try:
-            self._checkpoints.write(Checkpoint(state, {**self._learner.arrays(), "best": self.best}))
+            self._checkpoints.write(Checkpoint(state, {**arrays, "best": self.best}))
         except OSError as error:
             if not self._warned:
                 self._console.print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from rich.console import Console
 from edge.run_folder import read_json
 from train import device
 from train.augment import AUGMENTATIONS
-from train.checkpoints import Checkpoints
+from train.checkpoints import Checkpoint, Checkpoints
 from train.dataset import Manifest
 from train.features import photos_key
 from train.fit import fit
@@ -32,6 +33,7 @@ from train.teacher import load_teacher
 from train.transfer import fine_tune, head_recipe, is_better, learn_head
 from train.unfinished import check_file, hash_beginning, is_unfinished
 from train.weights import published_name
+from train.workers import Workers, agree
 
 Pixels = dict[str, tuple[Images, Labels]]
 
@@ -74,8 +76,11 @@ def train(
     cache: Path | None,
     checkpoint_seconds: float,
     console: Console,
+    workers: Workers,
 ) -> Trained:
     """Train the model, with what the machine chose when the run began; go on where it was if it did.
+
+    The chief chooses, trains the head and writes; the others learn from it what it chose and where it is.
 
     Args:
         settings: Every setting.
@@ -85,9 +90,11 @@ def train(
         cache: Folder where features are kept between runs; None for memory.
         checkpoint_seconds: Seconds between two checkpoints within an epoch.
         console: Where progress goes.
+        workers: Who trains together.
 
     Raises:
-        UserError: If a file isn't the one that the run began with, or the loss stops being a number.
+        UserError: If a file isn't the one that the run began with, the others have other files, or the loss stops being
+            a number.
         Stopped: If a signal asked for it.
     """
     plain = partial(build, settings.model, settings.image_size, len(manifest.labels), alpha=settings.alpha)
@@ -96,14 +103,18 @@ def train(
     if settings.teacher is not None:
         model, teacher_hash = load_teacher(settings.teacher, manifest, settings.image_size)
         teacher = Teacher(model, settings.teacher_share, settings.teacher_temperature)
-    if is_unfinished(settings.output):
+    agree(workers, "files of --teacher and --weights", [teacher_hash, weights_hash])
+    chosen: dict[str, Any] = {}
+    if workers.is_chief and is_unfinished(settings.output):
         chosen = read_json(settings.output / "config.json", "python -m train.run --force")
         check_file(settings.output, chosen, "teacher", teacher_hash)
         check_file(settings.output, chosen, "weights", weights_hash)
-    else:
-        chosen = _choose(settings, plain, math.ceil(len(pixels["train"][1]) / settings.batch_size))
+    elif workers.is_chief:
+        chosen = _choose(settings, plain, math.ceil(len(pixels["train"][1]) / settings.batch_size), workers)
         chosen |= {"teacher_sha256": teacher_hash, "weights_sha256": weights_hash}
         write_config(settings.output, settings.to_json() | chosen)
+    if workers.size > 1:
+        chosen = json.loads(workers.broadcast(json.dumps(chosen).encode()))
     recipe = _recipe(settings, chosen)
     device.prepare(settings.seed, settings.deterministic)  # again, as choosing takes random numbers
     head: list[Epoch] = []
@@ -112,7 +123,10 @@ def train(
         console.print(f"starting from {weights.name}, {'as published' if name else 'not a file that is known here'}")
         model = plain(weights=weights)
         keys = {split: photos_key(manifest, split, settings.image_size) for split in ("train", "validation")}
-        head = learn_head(model, pixels, keys, head_recipe(recipe), cache, console)
+        if workers.is_chief:
+            head = learn_head(model, pixels, keys, head_recipe(recipe), cache, console)
+        if workers.size > 1:
+            head = _share_head(model, head, workers)
         if settings.head_only:
             return Trained(model, head, [])
     console.print(
@@ -122,12 +136,14 @@ def train(
     fit_all = partial(
         fit,
         recipe=recipe,
-        feed=image_feed(recipe, pixels["train"], pixels["validation"], len(manifest.labels)),
+        feed=image_feed(recipe, pixels["train"], pixels["validation"], len(manifest.labels), workers),
         console=console,
-        checkpoints=Checkpoints(settings.output / "checkpoints", hash_beginning(settings.output), checkpoint_seconds),
         teacher=teacher,
-        log_folder=settings.output / "tensorboard",
+        workers=workers,
     )
+    if workers.is_chief:
+        checkpoints = Checkpoints(settings.output / "checkpoints", hash_beginning(settings.output), checkpoint_seconds)
+        fit_all = partial(fit_all, checkpoints=checkpoints, log_folder=settings.output / "tensorboard")
     if weights is None:
         return Trained(*fit_all(plain), [])
     return Trained(model, fine_tune(model, head, plain, fit_all, console), head)
@@ -153,15 +169,28 @@ def _recipe(settings: Settings, chosen: dict[str, Any]) -> Recipe:
     )
 
 
-def _choose(settings: Settings, build: Callable[[], keras.Model], steps_per_epoch: int) -> dict[str, Any]:
+def _share_head(model: keras.Model, head: list[Epoch], workers: Workers) -> list[Epoch]:
+    """Give all processes the chief's model and the epochs of its head, which are returned."""
+    state = {"head": [asdict(epoch) for epoch in head]}
+    shared = Checkpoint.from_bytes(workers.broadcast(Checkpoint(state, {"weights": model.get_weights()}).to_bytes()))
+    model.set_weights(shared.arrays["weights"])
+    return [Epoch(**epoch) for epoch in shared.state["head"]]
+
+
+def _choose(
+    settings: Settings, build: Callable[[], keras.Model], steps_per_epoch: int, workers: Workers
+) -> dict[str, Any]:
     """Return what is left to the machine, and what it is: written down, so that the run can go on with the same."""
     steps = settings.epochs * steps_per_epoch
     asked = "float32" if settings.head_only else settings.precision  # a head has nothing to gain
     precision = choose_precision(asked, build, settings.batch_size, steps)
+    alone = workers.replicas == 1  # XLA can't compile what copies of a model tell each other
     return {
         "device": device.device_name(),
         "precision_used": precision.policy,
         "precision_timed": precision.images_per_second,
-        "xla_used": settings.xla == "on" or (settings.xla == "auto" and bool(device.gpu_names())),
+        "xla_used": settings.xla == "on" or (settings.xla == "auto" and bool(device.gpu_names()) and alone),
+        "workers": workers.size,
+        "replicas": workers.replicas,
         "augmentation": asdict(AUGMENTATIONS[settings.augment]),
     }

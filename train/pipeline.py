@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ import numpy.typing as npt
 from edge.errors import UserError
 from train.augment import Augmentation, mix
 from train.pixels import Images, Labels
+
+if TYPE_CHECKING:
+    from train.workers import Workers
 
 _PREFETCH = 4  # batches made ahead; they cost a tenth of the training, so that 4 bridge any hiccup
 _MIXUP = 1  # parts mixup's random stream from the augmentation's
@@ -35,6 +38,7 @@ def training_batches(
     mixup: float = 0.0,
     first_epoch: int = 0,
     first_step: int = 0,
+    workers: Workers | None = None,
 ) -> Any:
     """Return a tf.data.Dataset of shuffled, augmented batches, epoch after epoch.
 
@@ -52,7 +56,9 @@ def training_batches(
         mixup: Alpha of `train.augment.mix`; 0 for none.
         first_epoch: The epoch to begin with, from 0.
         first_step: The batch of that epoch to begin with, from 0.
+        workers: Who trains together: this process reads its share of each batch alone. None for all of it.
     """
+    alone = workers is None or workers.replicas == 1
 
     def generate() -> Iterator[tuple[Images, npt.NDArray[np.float32]]]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -63,20 +69,24 @@ def training_batches(
                     if epoch == first_epoch and step < first_step:
                         continue
                     chosen = order[start : start + batch_size]
+                    if workers is not None:
+                        chosen = workers.share(chosen, order)
                     batch, rows = _fill(pool, chosen, images.shape[1:], write), one_hot(labels[chosen], classes)
                     if mixup:
-                        mix(batch, rows, np.random.default_rng((seed, epoch, step, _MIXUP)), mixup)
+                        rank = () if alone else (workers.rank,)
+                        mix(batch, rows, np.random.default_rng((seed, epoch, step, _MIXUP, *rank)), mixup)
                     yield batch, rows
 
     return dataset_of(generate, images.shape[1:], classes)
 
 
-def plain_batches(images: Images, labels: Labels, classes: int, batch_size: int) -> Any:
-    """Return a tf.data.Dataset of one pass over the images as they are, in order."""
+def plain_batches(images: Images, labels: Labels, classes: int, batch_size: int, workers: Workers | None = None) -> Any:
+    """Return a tf.data.Dataset of one pass over the images as they are, in order; each worker gets other batches."""
+    first, every = (0, 1) if workers is None else (workers.rank, workers.size)
 
     def generate() -> Iterator[tuple[Images, npt.NDArray[np.float32]]]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for start in range(0, len(images), batch_size):
+            for start in range(first * batch_size, len(images), every * batch_size):
                 chosen = np.arange(start, min(start + batch_size, len(images)))
                 batch = _fill(pool, chosen, images.shape[1:], partial(_write_plain, images))
                 yield batch, one_hot(labels[chosen], classes)

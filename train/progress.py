@@ -14,6 +14,11 @@ def stderr_console() -> Console:
     return Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
+def silent_console() -> Console:
+    """Return a console that prints nothing: of several workers one speaks."""
+    return Console(stderr=True, quiet=True)
+
+
 def progress_bar(console: Console, *columns: TextColumn) -> Progress:
     """Return a bar with extra columns behind it; silent where `console` is no terminal."""
     bar = BarColumn(bar_width=24)

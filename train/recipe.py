@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from train.augment import Augmentation
 from train.pipeline import plain_batches, training_batches
 from train.pixels import Images, Labels
+
+if TYPE_CHECKING:
+    from train.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,14 @@ class Feed:
     classes: int
 
 
-def image_feed(recipe: Recipe, train: tuple[Images, Labels], validation: tuple[Images, Labels], classes: int) -> Feed:
-    """Return the feed of images and labels, augmented as the recipe says."""
+def image_feed(
+    recipe: Recipe,
+    train: tuple[Images, Labels],
+    validation: tuple[Images, Labels],
+    classes: int,
+    workers: Workers | None = None,
+) -> Feed:
+    """Return the feed of images and labels, augmented as the recipe says; of `workers` each gets its share."""
 
     def training(first_epoch: int, first_step: int) -> Any:
         return training_batches(
@@ -80,6 +89,7 @@ def image_feed(recipe: Recipe, train: tuple[Images, Labels], validation: tuple[I
             mixup=recipe.mixup,
             first_epoch=first_epoch,
             first_step=first_step,
+            workers=workers,
         )
 
-    return Feed(training, lambda: plain_batches(*validation, classes, recipe.batch_size), train[1], classes)
+    return Feed(training, lambda: plain_batches(*validation, classes, recipe.batch_size, workers), train[1], classes)

@@ -6,18 +6,22 @@ A run that was killed or stopped goes on where it was when it is started again w
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import shutil
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.command import command
+from edge.errors import UserError
 from edge.run_folder import write_json
+from train.cluster import Cluster, WorkerLost, find_cluster, start_again
 from train.model_settings import fill_in
 from train.models import build, find_model
 from train.settings import Settings, run_flags
@@ -29,8 +33,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from train.dataset import Manifest
+    from train.phases import Trained
     from train.pixels import Images, Labels
     from train.preflight import Preflight
+    from train.workers import Workers
 
     Pixels = dict[str, tuple[Images, Labels]]
 
@@ -48,21 +54,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     del given["resume"]
     fill_in(given)
     if given["output"] is None:
-        data = Path(given["data"]).resolve().name or "photos"
-        given["output"] = Path("runs", f"{data}-{given['model']}-{datetime.now():%Y%m%d-%H%M%S}")
+        given["output"] = default_output(given["data"], given["model"])
+    output = given["output"]
     try:
         run(Settings(**given), **kept)
     except Stopped as stopped:
-        output = shlex.quote(str(given["output"]))
-        print(f"{stopped}; go on: python -m train.run --resume --output {output}", file=sys.stderr)
+        print(f"{stopped}; go on: python -m train.run --resume --output {shlex.quote(str(output))}", file=sys.stderr)
         return 128 + stopped.signum
+    except WorkerLost as lost:
+        print(f"another worker is gone ({lost}); going on from the last checkpoint when it is back", file=sys.stderr)
+        again = [flag for flag in (sys.argv[1:] if argv is None else argv) if flag != "--force"]
+        start_again([sys.executable, "-m", "train.run", *again, "--output", str(output)])
     return 0
+
+
+def default_output(data: str, model: str) -> Path:
+    """Return the folder of a run that was given none."""
+    return Path("runs", f"{Path(data).resolve().name or 'photos'}-{model}-{datetime.now():%Y%m%d-%H%M%S}")
 
 
 def run(settings: Settings, cache: Path | None, force: bool = False, checkpoint_seconds: float = 60.0) -> None:
     """Train as `settings` say, write the run's folder, point `latest` beside it at it.
 
-    Goes on with a run that was begun there and isn't finished.
+    Goes on with a run that was begun there and isn't finished. Of several workers only the chief writes.
 
     Args:
         settings: Every setting.
@@ -71,48 +85,111 @@ def run(settings: Settings, cache: Path | None, force: bool = False, checkpoint_
         checkpoint_seconds: Seconds between two checkpoints within an epoch.
 
     Raises:
-        UserError: If the data or the output folder won't do.
+        UserError: If the data or the output folder won't do, or workers disagree on the data.
         Stopped: If a signal asked for it while training.
+        WorkerLost: If another worker went away.
     """
     from train import device, native_log, output
-    from train.dataset import read_manifest, write_manifest
-    from train.findings import FINDINGS, findings
-    from train.progress import stderr_console
-    from train.report_page import write_report
+    from train.dataset import read_manifest
+    from train.progress import silent_console, stderr_console
 
     started = time.perf_counter()
-    console = stderr_console()
-    output.check_output(settings.output, force)
+    cluster = find_cluster(settings.strategy)
+    is_chief = cluster is None or cluster.index == 0
+    console = stderr_console() if is_chief else silent_console()
+    if is_chief:
+        output.check_output(settings.output, force)
     weights = find_weights(find_model(settings.model).pretrained, settings.weights, settings.image_size, settings.alpha)
     preflight = None
-    if is_unfinished(settings.output) and not force:
+    if is_chief and is_unfinished(settings.output) and not force:
         check_same(settings.output, settings)
         console.print(f"going on with the unfinished run in {settings.output}")
+        manifest = read_manifest(settings.output / "dataset.json")
     else:
         preflight = _look(settings, console)
+        manifest = preflight.manifest
     console.print("starting TensorFlow ...")
     with native_log.to_file(Path(os.devnull)):  # before the old run is cleared away: it may not be installed
         device.import_tensorflow()
+        workers = _meet(settings, cluster, console)
         if weights is not None:  # and these may be another model's
             build(settings.model, settings.image_size, 2, alpha=settings.alpha, weights=weights)
+    from train.workers import agree, lost_workers
+
+    with lost_workers() if workers.size > 1 else contextlib.nullcontext():
+        agree(workers, "settings", settings.shared())
+        agree(workers, "photos, labels and splits", manifest.identity())
+        job = _Job(settings, manifest, weights, cache, checkpoint_seconds, console, workers)
+        if is_chief:
+            _write_run(job, preflight, started)
+        else:
+            with native_log.to_file(Path(os.devnull)):
+                _learn(job)
+                workers.broadcast(b"")  # stays until the chief has written all, to be there if that goes wrong
+            return
+    if workers.size > 1:
+        with contextlib.suppress(WorkerLost), lost_workers():
+            workers.broadcast(b"")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a process does: `run`'s arguments, and what it made of them."""
+
+    settings: Settings
+    manifest: Manifest
+    weights: Path | None
+    cache: Path | None
+    checkpoint_seconds: float
+    console: Console
+    workers: Workers
+
+
+def _meet(settings: Settings, cluster: Cluster | None, console: Console) -> Workers:
+    """Meet those who train together, all GPUs of this machine or the other workers, and say who they are."""
+    from train import device
+    from train.workers import join
+
+    device.prepare(settings.seed, settings.deterministic)
+    if cluster is not None and len(cluster.workers) > 1:
+        console.print(f"waiting for the workers {', '.join(cluster.workers[1:])} ...")
+    workers = join(settings.strategy, cluster)
+    if workers.replicas > 1:
+        console.print(f"{workers.replicas} copies of the model on {workers.size} machine(s)")
+    if settings.batch_size % workers.replicas:
+        raise UserError(
+            f"Expected a --batch-size that {workers.replicas} copies of the model can share evenly, "
+            f"got {settings.batch_size}; take a multiple of {workers.replicas}"
+        )
+    if settings.xla == "on" and workers.replicas > 1:
+        raise UserError("Expected no --xla on for several workers or GPUs, which it can't compile; leave it out")
+    return workers
+
+
+def _write_run(job: _Job, preflight: Preflight | None, started: float) -> None:
+    """Train, judge, and write all of the run's folder; without `preflight`: go on with the run that is there."""
+    from train import native_log, output
+    from train.dataset import write_manifest
+    from train.findings import FINDINGS, findings
+    from train.report_page import write_report
+
+    settings = job.settings
     with output.alone(settings.output):
         if preflight is None:
             output.clear_half_written(settings.output)
-            manifest = read_manifest(settings.output / "dataset.json")
         else:
-            manifest = preflight.manifest
             output.clear_output(settings.output)
-            write_manifest(manifest, settings.output / "dataset.json")
+            write_manifest(job.manifest, settings.output / "dataset.json")
             write_json(settings.output / FINDINGS, findings(preflight))
         with native_log.to_file(settings.output / "train.log"):
-            metrics = _train(settings, manifest, weights, cache, checkpoint_seconds, console)
+            metrics = _judge(job, *_learn(job))
         # of a run that was gone on with: at least that of its epochs
         metrics["training"]["seconds"] = round(max(time.perf_counter() - started, metrics["training"]["seconds"]), 1)
         write_report(settings.output, metrics)
         write_json(settings.output / "metrics.json", metrics)  # marks a finished run
         shutil.rmtree(settings.output / "checkpoints", ignore_errors=True)
     if not output.point_latest(settings.output):
-        console.print(f"{settings.output.parent / 'latest'} is no link and stays as it is")
+        job.console.print(f"{settings.output.parent / 'latest'} is no link and stays as it is")
     _tell_result(settings.output, metrics)
 
 
@@ -128,20 +205,25 @@ def _look(settings: Settings, console: Console) -> Preflight:
     return preflight
 
 
-def _train(
-    settings: Settings,
-    manifest: Manifest,
-    weights: Path | None,
-    cache: Path | None,
-    checkpoint_seconds: float,
-    console: Console,
-) -> dict[str, Any]:
-    """Train, judge and draw; write all but metrics.json, whose content is returned."""
+def _learn(job: _Job) -> tuple[Trained, Pixels]:
+    """Train; return what came of it, and the images and labels of each split."""
     from train import device
 
-    device.prepare(settings.seed, settings.deterministic)
+    device.prepare(job.settings.seed, job.settings.deterministic)
     from train import phases
     from train.cache import open_pixels
+    from train.pipeline import user_errors
+
+    pixels = open_pixels(job.manifest, job.settings.image_size, job.cache, job.console)
+    with user_errors():
+        trained = phases.train(
+            job.settings, job.manifest, pixels, job.weights, job.cache, job.checkpoint_seconds, job.console, job.workers
+        )
+    return trained, pixels
+
+
+def _judge(job: _Job, trained: Trained, pixels: Pixels) -> dict[str, Any]:
+    """Judge and draw; write all but metrics.json, whose content is returned."""
     from train.evaluate import judge
     from train.fit import save_model
     from train.history import write_history
@@ -149,16 +231,13 @@ def _train(
     from train.plots import plot_run
     from train.predictions import write_predictions
 
-    classes = len(manifest.labels)
-    pixels = open_pixels(manifest, settings.image_size, cache, console)
-    with user_errors():
-        trained = phases.train(settings, manifest, pixels, weights, cache, checkpoint_seconds, console)
+    settings, manifest = job.settings, job.manifest
     save_model(trained.model, settings.output / "model.keras")
     write_history(trained.epochs, settings.output / "history.csv")
     scores = {}
     for split in ("validation", "test"):
         with user_errors():
-            batches = plain_batches(*pixels[split], classes, settings.batch_size)
+            batches = plain_batches(*pixels[split], len(manifest.labels), settings.batch_size)
             scores[split] = trained.model.predict(batches, verbose=0)
     write_predictions(settings.output, scores)
     metrics = judge(manifest, scores, settings.false_accept_rate)

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 from edge.command import parser, positive_int
 from train.augment import AUGMENTATIONS
 from train.cache_folder import add_cache_flags
+from train.cluster import STRATEGIES
 from train.data_settings import DataSettings, add_data_flags
 from train.device import PRECISIONS
 from train.model_settings import add_model_flags
@@ -52,6 +53,7 @@ class Settings:
         teacher_temperature: What both models' logits are divided by there.
         precision: One of `train.device.PRECISIONS`.
         xla: One of XLA.
+        strategy: Who trains together, one of `train.cluster.STRATEGIES`.
         deterministic: Whether the same settings give the same weights to the bit.
         false_accept_rate: Wrong answers among the accepted that the "unknown" threshold is chosen for, 0-1.
         output: The run's folder.
@@ -84,6 +86,7 @@ class Settings:
     teacher_temperature: float
     precision: str
     xla: str
+    strategy: str
     deterministic: bool
     false_accept_rate: float
     output: Path
@@ -91,6 +94,11 @@ class Settings:
     def data_settings(self) -> DataSettings:
         """Return those that say which photos are used."""
         return DataSettings(**{each.name: getattr(self, each.name) for each in fields(DataSettings)})
+
+    def shared(self) -> dict[str, Any]:
+        """Return those that all workers must have alike; where their files lie is each one's own business."""
+        own = ("data", "weights", "teacher", "output")
+        return {name: value for name, value in self.to_json().items() if name not in own}
 
     def to_json(self) -> dict[str, Any]:
         """Return them as config.json holds them."""
@@ -199,6 +207,13 @@ def _add_arithmetic(flags: argparse._ArgumentGroup) -> None:
         help="while training; auto times float32 and bfloat16 on processors that have both",
     )
     flags.add_argument("--xla", choices=XLA, default="auto", help="compile the steps; auto does on GPUs")
+    flags.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        default="auto",
+        help="who trains together: one; mirrored, all GPUs of this machine; multiworker, the machines that TF_CONFIG "
+        "names (see train.launch); auto takes what is there",
+    )
     flags.add_argument(
         "--deterministic",
         action=argparse.BooleanOptionalAction,
