@@ -1,7 +1,7 @@
-"""One table of a run: each file with its size, accuracy, agreement with the Keras model, and latency.
+"""One table of a run or several: each file with its size, accuracy, agreement with the Keras model, and latency.
 
     python -m benchmarks.summary --run runs/latest
-    python -m benchmarks.summary --run runs/demo --markdown README.md
+    python -m benchmarks.summary --run runs/demo runs/demo-head --markdown README.md
 
 Only reads what train.run, convert.quantize and `benchmarks.latency --json` wrote.
 """
@@ -31,6 +31,7 @@ class FileSummary:
     """A line of the table; None is what nobody measured.
 
     Attributes:
+        model: Name of the architecture.
         file: The file's name.
         size_bytes: Its size.
         accuracy: On the test split, 0-1.
@@ -39,6 +40,7 @@ class FileSummary:
         frame_to_label_ms: Median time from a decoded camera frame to its label.
     """
 
+    model: str
     file: str
     size_bytes: int
     accuracy: float
@@ -50,25 +52,38 @@ class FileSummary:
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table."""
-    flags = parser("python -m benchmarks.summary", "Show a run's files: size, accuracy, agreement, latency.")
-    add_run_flag(flags)
+    flags = parser("python -m benchmarks.summary", "Show the files of runs: size, accuracy, agreement, latency.")
+    add_run_flag(flags, nargs="+")
     flags.add_argument(
-        "--latency", type=Path, metavar="FILE", help="JSON of benchmarks.latency (default: latency.json in the run)"
+        "--latency", type=Path, metavar="FILE", help="JSON of benchmarks.latency (default: latency.json in each run)"
     )
     flags.add_argument(
         "--markdown", type=Path, metavar="FILE", help=f"also put the table into FILE, between {_BEGIN} and {_END}"
     )
     arguments = flags.parse_args(argv)
-    resolve_run(arguments.run)  # only to say so where it isn't there: advice names the folder as the user typed it
-    latency: Path | None = arguments.latency or arguments.run / "latency.json"
-    if latency and not arguments.latency and not latency.exists():
-        print(f"no latency measured yet; measure: {_measure(arguments.run, latency)}", file=sys.stderr)
-        latency = None
-    n, lines = summarize(arguments.run, latency)
-    _print_table(n, lines)
+    counts: set[int] = set()
+    lines: list[FileSummary] = []
+    latency: Path | None = None
+    for run in arguments.run:
+        resolve_run(run)  # only to say so where it isn't there: advice names the folder as the user typed it
+        latency = _find_latency(run, arguments.latency)
+        n, its = summarize(run, latency)
+        counts.add(n)
+        lines += its
+    photos = " or ".join(f"{count:,}" for count in sorted(counts))
+    _print_table(photos, lines)
     if arguments.markdown:
-        put_between_marks(arguments.markdown, _markdown(n, lines, _read_machine(latency)))
+        put_between_marks(arguments.markdown, _markdown(photos, lines, _read_machine(latency)))
     return 0
+
+
+def _find_latency(run: Path, given: Path | None) -> Path | None:
+    """Return the file of a run's latency; None, and say so, where nobody measured it."""
+    latency = given or run / "latency.json"
+    if given or latency.exists():
+        return latency
+    print(f"no latency measured yet; measure: {_measure(run, latency)}", file=sys.stderr)
+    return None
 
 
 def summarize(run: Path, latency: Path | None) -> tuple[int, list[FileSummary]]:
@@ -91,8 +106,9 @@ def summarize(run: Path, latency: Path | None) -> tuple[int, list[FileSummary]]:
     timed = read_json(latency, measure) if latency else {"rows": []}
     try:
         keras = run / "model.keras"
-        n = int(metrics["test"]["n"])
-        lines = [FileSummary(keras.name, keras.stat().st_size, float(metrics["test"]["accuracy"]), None, None, None)]
+        n, model = int(metrics["test"]["n"]), str(read_json(run / "config.json", train)["model"])
+        accuracy = float(metrics["test"]["accuracy"])
+        lines = [FileSummary(model, keras.name, keras.stat().st_size, accuracy, None, None, None)]
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise UserError(f"Expected a finished training in {run}, {_lack(error)}; train again: {train}") from error
     try:
@@ -106,6 +122,7 @@ def summarize(run: Path, latency: Path | None) -> tuple[int, list[FileSummary]]:
                 raise UserError(f"{latency} timed another {file} than the one in {run}; measure again: {measure}")
             lines.append(
                 FileSummary(
+                    model,
                     file,
                     int(entry["size_bytes"]),
                     float(entry["test"]["accuracy"]),
@@ -160,7 +177,7 @@ def _read_machine(latency: Path | None) -> str:
     return f"{machine.get('cpu_model') or 'an unnamed processor'}, {machine.get('cores', '?')} cores"
 
 
-def _markdown(n: int, lines: Sequence[FileSummary], machine: str) -> str:
+def _markdown(photos: str, lines: Sequence[FileSummary], machine: str) -> str:
     """Return the table in Markdown."""
     from rich.box import MARKDOWN
     from rich.console import Console
@@ -170,15 +187,15 @@ def _markdown(n: int, lines: Sequence[FileSummary], machine: str) -> str:
     table.box = MARKDOWN
     Console(file=text, width=200).print(table)
     rows = "\n".join(line.strip() for line in text.getvalue().splitlines() if line.strip())
-    return f"{rows}\n\nMedians of one thread on {machine}; {n:,} test photos."
+    return f"{rows}\n\nMedians of one thread on {machine}; {photos} test photos."
 
 
-def _print_table(n: int, lines: Sequence[FileSummary]) -> None:
+def _print_table(photos: str, lines: Sequence[FileSummary]) -> None:
     """Print the table, the number of photos above it."""
     from rich.console import Console
 
     table = _table(lines)
-    table.title, table.title_justify, table.show_edge = f"On {n:,} test photos", "left", False
+    table.title, table.title_justify, table.show_edge = f"On {photos} test photos", "left", False
     table.padding = (0, 1, 0, 0)
     Console().print(table)
 
@@ -190,11 +207,15 @@ def _table(lines: Sequence[FileSummary]) -> Table:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD)
+    several = len({line.model for line in lines}) > 1
+    if several:
+        table.add_column("model", overflow="fold")
     table.add_column("file", overflow="fold")
     for heading in ("size", "accuracy", "agreement", "invoke", "frame to label"):
         table.add_column(heading, justify="right", no_wrap=True)
     for line in lines:
         table.add_row(
+            *([escape(line.model)] if several else []),
             escape(line.file),
             f"{line.size_bytes / 1e6:,.2f} MB",
             f"{line.accuracy:.1%}",

@@ -75,10 +75,16 @@ def parser(prog: str, description: str) -> argparse.ArgumentParser:
     )
 
 
-def add_run_flag(flags: argparse.ArgumentParser) -> None:
-    """Add --run, the folder of a finished training."""
+def add_run_flag(flags: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    """Add --run, the folder of a finished training; with `nargs` "+" of several."""
+    latest = Path("runs/latest")
     flags.add_argument(
-        "--run", type=Path, default=Path("runs/latest"), metavar="DIR", help="folder of a run, as train.run writes it"
+        "--run",
+        type=Path,
+        nargs=nargs,
+        default=[latest] if nargs else latest,
+        metavar="DIR",
+        help="folder of a run, as train.run writes it",
     )
 
 

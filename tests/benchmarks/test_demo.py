@@ -49,11 +49,12 @@ def test_the_whole_road_from_camera_to_page(digits_run, tmp_path):
     assert f"{n} test photos" in done.stderr
     assert f"--max-frames {n}" in done.stderr
     assert "POST /api/predict: " in done.stderr
-    headings = [line for line in done.stderr.splitlines() if line.startswith("[") and line[2:5] == "/6]"]
-    assert len(headings) == 6
+    headings = [line for line in done.stderr.splitlines() if line.startswith("[") and line[2:5] == "/9]"]
+    assert len(headings) == 9
     assert "The whole road took " in done.stderr
     table, _, advice = done.stdout.rpartition("model_float32.onnx")
-    assert "model.keras" in table
+    assert table.count("model.keras") == 2  # the CNN's and the head's
+    assert "train.run --model efficientnet_lite0 --head-only --output runs/demo-head --force" in done.stderr
     assert [line.split()[:3] for line in advice.splitlines()[1:]] == [
         [sys.executable, "-m", "webdemo"],
         [sys.executable, "-m", "train.run"],

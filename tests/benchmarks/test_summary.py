@@ -48,6 +48,7 @@ LATENCY = {
 @pytest.fixture
 def run(tmp_path):
     (tmp_path / "model.keras").write_bytes(b"k" * 1_200_000)
+    _write(tmp_path / "config.json", {"model": "cnn"})
     _write(tmp_path / "metrics.json", {"test": {"n": 394, "accuracy": 0.7921}})
     _write(tmp_path / "conversion.json", CONVERSION)
     _write(tmp_path / "latency.json", LATENCY)
@@ -62,10 +63,10 @@ def test_lines(run):
     assert summarize(run, run / "latency.json") == (
         394,
         [
-            FileSummary("model.keras", 1_200_000, 0.7921, None, None, None),
-            FileSummary("model_float32.tflite", 400_000, 0.79, 1.0, 2.0, 2.2),
-            FileSummary("model_int8.tflite", 104_000, 0.787, 0.985, 0.5, 0.7),
-            FileSummary("model_float32.onnx", 399_000, 0.79, 1.0, None, None),
+            FileSummary("cnn", "model.keras", 1_200_000, 0.7921, None, None, None),
+            FileSummary("cnn", "model_float32.tflite", 400_000, 0.79, 1.0, 2.0, 2.2),
+            FileSummary("cnn", "model_int8.tflite", 104_000, 0.787, 0.985, 0.5, 0.7),
+            FileSummary("cnn", "model_float32.onnx", 399_000, 0.79, 1.0, None, None),
         ],
     )
 
@@ -78,6 +79,19 @@ def test_the_table(run, capsys, monkeypatch):
     assert ["model.keras", "1.20", "MB", "79.2%"] in lines
     assert ["model_int8.tflite", "0.10", "MB", "78.7%", "98.5%", "0.500", "ms", "0.700", "ms"] in lines
     assert ["model_float32.onnx", "0.40", "MB", "79.0%", "100.0%"] in lines
+
+
+def test_two_runs_stand_in_one_table(run, tmp_path_factory, capsys, monkeypatch):
+    other = tmp_path_factory.mktemp("other")
+    for path in run.iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    _write(other / "config.json", {"model": "efficientnet_lite0"})
+    monkeypatch.setenv("COLUMNS", "120")
+    assert main(["--run", str(run), str(other)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1][:3] == ["model", "file", "size"]
+    assert ["cnn", "model.keras", "1.20", "MB", "79.2%"] in lines
+    assert ["efficientnet_lite0", "model.keras", "1.20", "MB", "79.2%"] in lines
 
 
 def test_a_latency_file_of_another_name(run, capsys):
