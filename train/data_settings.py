@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from edge.command import seed
+from edge.errors import UserError
 
 LEAKS = ("refuse", "allow", "drop")
 NEAR_DUPLICATES = ("report", "error")
@@ -79,13 +80,18 @@ def add_data_flags(flags: argparse.ArgumentParser) -> None:
 
 
 def split_ratios(text: str) -> tuple[int, int, int]:
-    """Parse A/B/C, percents of train, validation, test, as an argparse type."""
+    """Parse A/B/C, percents of train, validation, test, as an argparse type.
+
+    Raises:
+        UserError: If they don't make 100.
+    """
     parts = text.split("/")
     if len(parts) != 3 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(f"expected three percents above 0, such as 70/15/15, got {text!r}")
     train, validation, test = map(int, parts)
     if train + validation + test != 100:
-        raise argparse.ArgumentTypeError(f"expected percents that make 100, got {text!r}")
+        sum_of_all = train + validation + test
+        raise UserError(f"Expected a --split of percents that make 100, got {text}, which makes {sum_of_all}")
     return train, validation, test
 
 

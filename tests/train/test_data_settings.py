@@ -3,6 +3,7 @@ from dataclasses import fields
 
 import pytest
 
+from edge.errors import UserError
 from train.data_settings import DataSettings, add_data_flags
 
 
@@ -27,7 +28,7 @@ def test_the_flags_are_the_settings():
 @pytest.mark.parametrize(
     "flags",
     [
-        *(["--split", split] for split in ("70/30", "70/15/16", "100/0/0", "a/b/c", "")),
+        *(["--split", split] for split in ("70/30", "100/0/0", "a/b/c", "")),
         *(["--seed", seed] for seed in ("-1", "4294967296", "x")),
         ["--group-by", "("],
         ["--near-duplicates", "drop"],
@@ -40,3 +41,9 @@ def test_bad_flags_exit_2(flags, capsys):
         parse(*flags)
     assert stopped.value.code == 2
     assert flags[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("split", "makes"), [("70/20/20", 110), ("70/15/14", 99)])
+def test_a_split_that_does_not_make_100_is_one_line(split, makes):
+    with pytest.raises(UserError, match=f"make 100, got {split}, which makes {makes}$"):
+        parse("--split", split)
