@@ -28,7 +28,15 @@ from edge.command import command, parser, positive_int
 
 # One process imports TensorFlow and forks all others, which saves each of them seconds.
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PRELOAD = ["train.run", "train.fit", "train.preflight", "train.cache", "train.report_page", "train.evaluate"]
+_PRELOAD = [
+    "tests.kill_and_resume",
+    "train.run",
+    "train.fit",
+    "train.preflight",
+    "train.cache",
+    "train.report_page",
+    "train.evaluate",
+]
 
 
 @command
@@ -76,8 +84,9 @@ def kill(folder: Path, kills: int, epochs: int, moments: random.Random) -> tuple
             process.join()
             died[find_what_was_hit(run)] += 1
             print(f"\r{died.total()} killed, {finished} finished", end="", file=sys.stderr)
-            continue
-        if process.exitcode != 0:
+            if not (run / "metrics.json").exists():
+                continue
+        elif process.exitcode != 0:
             raise RuntimeError(f"training left with {process.exitcode}:\n{(folder / 'screen.txt').read_text()}")
         finished += 1
         different += read_result(run) != expected
