@@ -112,11 +112,12 @@ def walk(run: Path, data: Sequence[str]) -> None:
         UserError: If a step fails.
     """
     python, model, road = sys.executable, run / "model_int8.tflite", _Road()
-    head = run.with_name(f"{run.name}-head")
+    head = run.parent / f"{run.resolve().name}-head"
     if run.exists():
         say(f"{run} is there already: it is trained anew. The environment is used again.")
     module = (python, "-m")
-    for name, folder, flags in (("a CNN", run, _CNN), ("a head on a network that knows ImageNet", head, _HEAD)):
+    # the CNN last, so that runs/latest is the run that the rest of the road goes on with
+    for name, folder, flags in (("a head on a network that knows ImageNet", head, _HEAD), ("a CNN", run, _CNN)):
         road.walk(f"Train {name}", *module, "train.run", *data, *flags, "--output", str(folder), "--force")
         road.walk("Convert and quantize", *module, "convert.quantize", "--int8", "--run", str(folder))
         latency = str(folder / "latency.json")

@@ -63,17 +63,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = flags.parse_args(argv)
     counts: set[int] = set()
     lines: list[FileSummary] = []
-    latency: Path | None = None
+    machines: set[str] = set()
+    if arguments.latency and len(arguments.run) > 1:
+        raise UserError(
+            "Expected one --run with --latency, which is about one; leave it out: each has its latency.json"
+        )
     for run in arguments.run:
         resolve_run(run)  # only to say so where it isn't there: advice names the folder as the user typed it
         latency = _find_latency(run, arguments.latency)
         n, its = summarize(run, latency)
         counts.add(n)
         lines += its
+        if latency:
+            machines.add(_read_machine(latency))
     photos = " or ".join(f"{count:,}" for count in sorted(counts))
     _print_table(photos, lines)
     if arguments.markdown:
-        put_between_marks(arguments.markdown, _markdown(photos, lines, _read_machine(latency)))
+        put_between_marks(arguments.markdown, _markdown(photos, lines, " or ".join(sorted(machines))))
     return 0
 
 
@@ -169,10 +175,8 @@ def put_between_marks(path: Path, text: str) -> None:
     write_whole(path, f"{before}{_BEGIN}\n{text}\n{_END}{after}".encode())
 
 
-def _read_machine(latency: Path | None) -> str:
+def _read_machine(latency: Path) -> str:
     """Return the processor's name as benchmarks.latency saw it."""
-    if latency is None:
-        return "no machine yet"
     machine = read_json(latency, "python -m benchmarks.latency").get("machine", {})
     return f"{machine.get('cpu_model') or 'an unnamed processor'}, {machine.get('cores', '?')} cores"
 
@@ -187,7 +191,7 @@ def _markdown(photos: str, lines: Sequence[FileSummary], machine: str) -> str:
     table.box = MARKDOWN
     Console(file=text, width=200).print(table)
     rows = "\n".join(line.strip() for line in text.getvalue().splitlines() if line.strip())
-    return f"{rows}\n\nMedians of one thread on {machine}; {photos} test photos."
+    return f"{rows}\n\nMedians of one thread on {machine or 'no machine yet'}; {photos} test photos."
 
 
 def _print_table(photos: str, lines: Sequence[FileSummary]) -> None:

@@ -56,11 +56,10 @@ def find_cluster(strategy: str, environment: Mapping[str, str] = os.environ) -> 
     if strategy not in ("auto", "multiworker"):
         return None
     text = environment.get(VARIABLE, "").strip()
-    if not text:
-        if strategy == "multiworker":
-            raise UserError(f"Expected {VARIABLE} for --strategy multiworker, found none; {_ADVICE}")
-        return None
-    return _parse(text)
+    found = _parse(text) if text else None
+    if found is None and strategy == "multiworker":
+        raise UserError(f"Expected {VARIABLE} with workers for --strategy multiworker, found none; {_ADVICE}")
+    return found
 
 
 def _parse(text: str) -> Cluster | None:
@@ -77,7 +76,7 @@ def _parse(text: str) -> Cluster | None:
     if not cluster:
         return None
     if other := sorted(cluster.keys() - {"chief", "worker"}):
-        raise _wrong(f"a cluster with {', '.join(other)}")
+        raise _wrong(f"a cluster with {', '.join(map(json.dumps, other))}")
     jobs = {job: cluster.get(job, []) for job in ("chief", "worker")}  # a chief is the first worker by another name
     for job, addresses in jobs.items():
         if not isinstance(addresses, list) or not all(is_address(each) for each in addresses):
@@ -86,7 +85,7 @@ def _parse(text: str) -> Cluster | None:
     if len(set(workers)) != len(workers):
         raise _wrong(f"workers that have the same address: {', '.join(workers)}")
     job, index = task.get("type"), task.get("index")
-    if job not in jobs:
+    if not isinstance(job, str) or job not in jobs:
         raise _wrong(f"a task of type {json.dumps(job)}")
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(jobs[job]):
         raise _wrong(f"index {json.dumps(index)} for {len(jobs[job])} addresses of {job}")
@@ -104,7 +103,8 @@ def is_address(value: Any) -> bool:
 
 def _kind(value: Any) -> str:
     """Return the name of a JSON value's kind."""
-    return {dict: "an object", list: "a list", str: "a string", type(None): "null"}.get(type(value), "a number")
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
 
 
 def _wrong(got: str) -> UserError:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 from rich.console import Console
 
@@ -73,8 +74,14 @@ def fit(
     )
     with stop_requests() as request:
         training = _Training(learner, recipe, feed, console, checkpoints, log_folder, request, workers)
-        training.restore()
-        training.run()
+        try:
+            training.restore()
+            training.run()
+        except tf.errors.OpError as error:
+            if request.signum is None or workers.size == 1:
+                raise
+            left_first = "stopped, as another worker left first; the last checkpoint stays"
+            raise Stopped(request.signum, left_first) from error
     trained = build()
     trained.set_weights(training.best)
     return trained, training.history
@@ -151,7 +158,10 @@ class _Training:
         with self._watch.bar:
             while not self._finished():
                 rate = self._train_epoch(batches)
-                self._end_epoch(*self._judge(), rate)
+                val_loss, val_accuracy, wishes = self._judge()
+                self._end_epoch(val_loss, val_accuracy, rate)
+                if self._workers.size > 1:
+                    self._between_steps(wishes)
 
     def _finished(self) -> bool:
         """Tell whether no epoch is to follow."""
@@ -180,8 +190,8 @@ class _Training:
             self._between_steps(step.wishes if self._workers.size > 1 else self._wishes())
         return self._schedule.rate(first + self._steps - 1, self._steps, val_losses)
 
-    def _judge(self) -> tuple[float, float]:
-        """Return loss and accuracy on the validation split."""
+    def _judge(self) -> tuple[float, float, Sequence[float]]:
+        """Return loss and accuracy on the validation split, and what the processes wished meanwhile."""
         started = time.perf_counter()
         self._learner.average_statistics()
         sums = np.zeros(4)
@@ -189,10 +199,10 @@ class _Training:
             sums += batch
             if self._workers.size == 1:  # others would not know
                 self._between_steps(self._wishes())
-        loss, weight, right, images = self._workers.sum(sums.tolist())
+        loss, weight, right, images, *wishes = self._workers.sum([*sums.tolist(), *self._wishes()])
         self._check(loss)
         self._so_far.seconds += time.perf_counter() - started
-        return loss / weight, right / images
+        return loss / weight, right / images, wishes
 
     def _end_epoch(self, val_loss: float, val_accuracy: float, rate: float) -> None:
         """Take the epoch into the history, its weights if they are the best, and save."""

@@ -68,8 +68,11 @@ def supervise(workers: tuple[str, ...], arguments: Sequence[str], restarts: int)
     Returns:
         The exit code of the first that failed; 0 when all are done.
     """
-    processes = {index: _start(workers, index, arguments) for index in range(len(workers))}
+    processes: dict[int, subprocess.Popen[bytes]] = {}
     with _signals_passed_on(processes) as received:
+        for index in range(len(workers)):
+            processes[index] = _start(workers, index, arguments)
+        arguments = [each for each in arguments if each != "--force"]  # what began anew is gone on with
         while processes:
             time.sleep(0.1)
             for index, process in list(processes.items()):
@@ -81,9 +84,9 @@ def supervise(workers: tuple[str, ...], arguments: Sequence[str], restarts: int)
                     restarts -= 1
                     print(f"worker {index} was killed by signal {-code}; it is started again", file=sys.stderr)
                     processes[index] = _start(workers, index, arguments)
-                elif code:
-                    _end(processes)
-                    return code if code > 0 else 128 - code
+                elif code or index == 0:  # one that failed; or the chief is done, and with it the run
+                    _end(processes, _LEAVE_SECONDS if code == 0 else 0.0)
+                    return code if code >= 0 else 128 - code
     return 0
 
 
@@ -118,8 +121,11 @@ def _start(workers: tuple[str, ...], index: int, arguments: Sequence[str]) -> su
     return subprocess.Popen([sys.executable, "-m", "train.run", *arguments], env=environment)
 
 
-def _end(processes: dict[int, subprocess.Popen[bytes]]) -> None:
-    """Ask the workers to leave; kill those that don't."""
+def _end(processes: dict[int, subprocess.Popen[bytes]], patience: float = 0.0) -> None:
+    """Wait for the workers to leave by themselves, then ask them to; kill those that don't."""
+    late = time.monotonic() + patience
+    while any(process.poll() is None for process in processes.values()) and time.monotonic() < late:
+        time.sleep(0.1)
     for process in processes.values():
         process.terminate()
     late = time.monotonic() + _LEAVE_SECONDS

@@ -14,6 +14,7 @@ from typing import Any
 import tf_keras as keras
 from rich.console import Console
 
+from edge.errors import UserError
 from edge.run_folder import read_json
 from train import device
 from train.augment import AUGMENTATIONS
@@ -115,6 +116,11 @@ def train(
         write_config(settings.output, settings.to_json() | chosen)
     if workers.size > 1:
         chosen = json.loads(workers.broadcast(json.dumps(chosen).encode()))
+    if chosen.get("replicas", 1) != workers.replicas:
+        raise UserError(
+            f"The unfinished run in {settings.output} began with {chosen.get('replicas', 1)} copies of the model, here "
+            f"are {workers.replicas}; start as many workers, or begin anew: --force"
+        )
     recipe = _recipe(settings, chosen)
     device.prepare(settings.seed, settings.deterministic)  # again, as choosing takes random numbers
     head: list[Epoch] = []

@@ -41,12 +41,18 @@ if TYPE_CHECKING:
     Pixels = dict[str, tuple[Images, Labels]]
 
 
+_ON_ALL_WORKERS = "go on: start the same command again on all workers, without --force"
+
+
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Train a model on photos and write the run's folder."""
     flags = run_flags()
     given = vars(flags.parse_args(argv))
+    cluster = find_cluster(given["strategy"])
     if given["resume"]:
+        if cluster is not None and cluster.index > 0:
+            raise UserError(f"Expected no --resume on a worker without the run's folder; {_ON_ALL_WORKERS}")
         run_there = find_unfinished(given["output"])
         # its settings stand in for the defaults, so that flags that are given again have to be the same
         given = vars(flags.parse_args(argv, argparse.Namespace(**read_settings(run_there)))) | {"output": run_there}
@@ -55,16 +61,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     fill_in(given)
     if given["output"] is None:
         given["output"] = default_output(given["data"], given["model"])
-    output = given["output"]
+    output, began = given["output"], time.time()
     try:
         run(Settings(**given), **kept)
     except Stopped as stopped:
-        print(f"{stopped}; go on: python -m train.run --resume --output {shlex.quote(str(output))}", file=sys.stderr)
+        again = f"go on: python -m train.run --resume --output {shlex.quote(str(output))}"
+        print(f"{stopped}; {again if cluster is None else _ON_ALL_WORKERS}", file=sys.stderr)
         return 128 + stopped.signum
     except WorkerLost as lost:
         print(f"another worker is gone ({lost}); going on from the last checkpoint when it is back", file=sys.stderr)
-        again = [flag for flag in (sys.argv[1:] if argv is None else argv) if flag != "--force"]
-        start_again([sys.executable, "-m", "train.run", *again, "--output", str(output)])
+        manifest = output / "dataset.json"
+        is_cleared = manifest.exists() and manifest.stat().st_mtime >= began  # what was there before is gone
+        flags_again = [flag for flag in (sys.argv[1:] if argv is None else argv) if flag != "--force" or not is_cleared]
+        start_again([sys.executable, "-m", "train.run", *flags_again, "--output", str(output)])
     return 0
 
 
@@ -116,20 +125,18 @@ def run(settings: Settings, cache: Path | None, force: bool = False, checkpoint_
             build(settings.model, settings.image_size, 2, alpha=settings.alpha, weights=weights)
     from train.workers import agree, lost_workers
 
-    with lost_workers() if workers.size > 1 else contextlib.nullcontext():
+    with lost_workers():
         agree(workers, "settings", settings.shared())
         agree(workers, "photos, labels and splits", manifest.identity())
-        job = _Job(settings, manifest, weights, cache, checkpoint_seconds, console, workers)
-        if is_chief:
-            _write_run(job, preflight, started)
-        else:
-            with native_log.to_file(Path(os.devnull)):
-                _learn(job)
-                workers.broadcast(b"")  # stays until the chief has written all, to be there if that goes wrong
-            return
-    if workers.size > 1:
-        with contextlib.suppress(WorkerLost), lost_workers():
-            workers.broadcast(b"")
+    job = _Job(settings, manifest, weights, cache, checkpoint_seconds, console, workers)
+    if is_chief:
+        _write_run(job, preflight, started)
+    else:
+        with native_log.to_file(Path(os.devnull)):
+            _learn(job)
+    # All stay until the chief has written everything, to be there if that goes wrong.
+    with contextlib.suppress(WorkerLost) if is_chief else contextlib.nullcontext(), lost_workers():
+        workers.broadcast(b"")
 
 
 @dataclass(frozen=True)
@@ -153,7 +160,7 @@ def _meet(settings: Settings, cluster: Cluster | None, console: Console) -> Work
     device.prepare(settings.seed, settings.deterministic)
     if cluster is not None and len(cluster.workers) > 1:
         console.print(f"waiting for the workers {', '.join(cluster.workers[1:])} ...")
-    workers = join(settings.strategy, cluster)
+    workers = join(settings.strategy, cluster, settings.batch_size)
     if workers.replicas > 1:
         console.print(f"{workers.replicas} copies of the model on {workers.size} machine(s)")
     if settings.batch_size % workers.replicas:
@@ -213,9 +220,10 @@ def _learn(job: _Job) -> tuple[Trained, Pixels]:
     from train import phases
     from train.cache import open_pixels
     from train.pipeline import user_errors
+    from train.workers import lost_workers
 
     pixels = open_pixels(job.manifest, job.settings.image_size, job.cache, job.console)
-    with user_errors():
+    with lost_workers() if job.workers.size > 1 else contextlib.nullcontext(), user_errors():
         trained = phases.train(
             job.settings, job.manifest, pixels, job.weights, job.cache, job.checkpoint_seconds, job.console, job.workers
         )

@@ -21,6 +21,12 @@ import tensorflow as tf
 from edge.errors import UserError
 from train.cluster import Cluster, WorkerLost
 
+# What TensorFlow raises when another process is gone, by what it was at.
+_LOST = (
+    *(tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError),
+    *(tf.errors.FailedPreconditionError, tf.errors.DeadlineExceededError),
+)
+
 
 class Workers:
     """The processes that train together, and what each of them computes on.
@@ -119,7 +125,7 @@ class Workers:
         return self.run(contribute, values)
 
 
-def join(strategy: str, cluster: Cluster | None) -> Workers:
+def join(strategy: str, cluster: Cluster | None, batch_size: int) -> Workers:
     """Meet those who train together; to be called before TensorFlow computes anything.
 
     Waits for all machines of a cluster.
@@ -127,9 +133,11 @@ def join(strategy: str, cluster: Cluster | None) -> Workers:
     Args:
         strategy: One of `train.cluster.STRATEGIES`.
         cluster: The cluster that this process belongs to; None for this machine alone.
+        batch_size: Images in a batch; auto takes as many GPUs as can share it evenly.
 
     Raises:
         UserError: If there is nothing to mirror on, or this process can't be the worker that it is said to be.
+        WorkerLost: If another worker left while they met.
     """
     if cluster is not None:
         with _interruptible():
@@ -144,6 +152,8 @@ def join(strategy: str, cluster: Cluster | None) -> Workers:
                 )
             except (tf.errors.OpError, RuntimeError) as error:
                 reason = str(error).strip().partition("\n")[0]
+                if "gRPC server" not in reason:  # others left, or are not back yet
+                    raise WorkerLost(reason) from error
                 raise UserError(
                     f"Expected to serve as worker {cluster.index} at {cluster.workers[cluster.index]}: {reason}; "
                     "name a free port in TF_CONFIG"
@@ -152,9 +162,15 @@ def join(strategy: str, cluster: Cluster | None) -> Workers:
     gpus = tf.config.list_logical_devices("GPU")
     if strategy == "mirrored" and len(gpus) < 2:
         raise UserError(f"Expected several GPUs for --strategy mirrored, found {len(gpus)}; leave it out")
-    if strategy in ("auto", "mirrored") and len(gpus) > 1:
-        return Workers(tf.distribute.MirroredStrategy())
+    sharing = {"auto": most_sharing(len(gpus), batch_size), "mirrored": len(gpus)}.get(strategy, 1)
+    if sharing > 1:
+        return Workers(tf.distribute.MirroredStrategy([gpu.name for gpu in gpus[:sharing]]))
     return Workers()
+
+
+def most_sharing(most: int, batch_size: int) -> int:
+    """Return the largest number, at most `most`, that a batch can be shared evenly by; at least 1."""
+    return max((number for number in range(1, most + 1) if batch_size % number == 0), default=1)
 
 
 def agree(workers: Workers, what: str, mine: Any) -> None:
@@ -180,10 +196,9 @@ def agree(workers: Workers, what: str, mine: Any) -> None:
 @contextlib.contextmanager
 def lost_workers() -> Iterator[None]:
     """Raise WorkerLost for what TensorFlow raises when another worker is gone."""
-    errors = tf.errors
     try:
         yield
-    except (errors.UnavailableError, errors.AbortedError, errors.CancelledError, errors.InternalError) as error:
+    except _LOST as error:
         raise WorkerLost(error.message.partition("\n")[0]) from error
 
 

@@ -94,6 +94,11 @@ def test_two_runs_stand_in_one_table(run, tmp_path_factory, capsys, monkeypatch)
     assert ["efficientnet_lite0", "model.keras", "1.20", "MB", "79.2%"] in lines
 
 
+def test_one_latency_file_is_about_one_run(run, capsys):
+    assert main(["--run", str(run), str(run), "--latency", str(run / "latency.json")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_a_latency_file_of_another_name(run, capsys):
     (run / "latency.json").rename(run / "pi.json")
     assert main(["--run", str(run), "--latency", str(run / "pi.json")]) == 0

@@ -39,9 +39,10 @@ def test_a_cluster_can_be_left_aside(strategy):
     assert find_cluster(strategy, {"TF_CONFIG": "no JSON"}) is None
 
 
-def test_several_workers_need_a_cluster():
-    with pytest.raises(UserError, match="Expected TF_CONFIG for --strategy multiworker, found none"):
-        find_cluster("multiworker", {})
+@pytest.mark.parametrize("config", [{}, {"TF_CONFIG": "{}"}, {"TF_CONFIG": '{"cluster": {}}'}])
+def test_several_workers_need_a_cluster(config):
+    with pytest.raises(UserError, match="Expected TF_CONFIG with workers for --strategy multiworker, found none"):
+        find_cluster("multiworker", config)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,10 @@ def test_several_workers_need_a_cluster():
         ("[]", "got a list"),
         ("3", "got a number"),
         ('{"cluster": [], "task": {}}', "a cluster that is a list"),
-        ('{"cluster": {"ps": ["a:1"], "worker": ["b:1"]}, "task": {}}', "a cluster with ps"),
+        ('{"cluster": {"ps": ["a:1"], "worker": ["b:1"]}, "task": {}}', 'a cluster with "ps"'),
+        ('{"cluster": {"a\\nb": []}}', r"a cluster with "),
+        ('{"cluster": true, "task": {}}', "a cluster that is true or false"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": ["worker"], "index": 0}}', r'a task of type \["worker"\]'),
         ('{"cluster": {"worker": "a:1"}}', 'worker "a:1"'),
         ('{"cluster": {"worker": ["a"]}}', r'worker \["a"\]'),
         ('{"cluster": {"worker": ["a:0"]}}', r'worker \["a:0"\]'),

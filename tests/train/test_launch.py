@@ -49,7 +49,39 @@ def test_free_ports_are_different():
     assert len(set(launch.free_ports(5))) == 5
 
 
-def test_one_failing_worker_ends_all(tmp_path, capfd):
+def stand_in(monkeypatch, *scripts):
+    """Let workers run these scripts instead of a training; returns the processes."""
+    started = []
+
+    def start(workers, index, arguments):
+        started.append(subprocess.Popen([sys.executable, "-c", scripts[index]]))
+        return started[-1]
+
+    monkeypatch.setattr(launch, "_start", start)
+    return started
+
+
+def test_one_failing_worker_ends_all(monkeypatch):
+    started = stand_in(monkeypatch, "raise SystemExit(3)", "import time; time.sleep(600)")
+    assert launch.supervise(("a:1", "b:1"), [], restarts=3) == 3
+    assert [process.returncode for process in started] == [3, -signal.SIGTERM]
+
+
+def test_the_run_is_done_with_the_chief(monkeypatch):
+    monkeypatch.setattr(launch, "_LEAVE_SECONDS", 0.5)
+    started = stand_in(monkeypatch, "", "import time; time.sleep(600)")
+    assert launch.supervise(("a:1", "b:1"), [], restarts=3) == 0
+    assert [process.returncode for process in started] == [0, -signal.SIGTERM]
+
+
+def test_a_worker_that_is_always_killed_is_not_started_for_ever(monkeypatch):
+    suicide = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    started = stand_in(monkeypatch, "import time; time.sleep(600)", suicide)
+    assert launch.supervise(("a:1", "b:1"), [], restarts=2) == 128 + signal.SIGKILL
+    assert len(started) == 1 + 3
+
+
+def test_a_batch_that_workers_can_not_share_is_one_line(tmp_path, capfd):
     write_photos(tmp_path / "photos")
     flags = ["--data", str(tmp_path / "photos"), *FLAGS, "--output", str(tmp_path / "run"), "--batch-size", "15"]
     assert launch.main(["--workers", "2", "--", *flags]) == 1
@@ -57,10 +89,10 @@ def test_one_failing_worker_ends_all(tmp_path, capfd):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the workers in /proc")
-def test_two_workers_train_one_model_and_a_killed_one_comes_back(tmp_path):
+def test_two_workers_train_one_model_and_a_killed_chief_comes_back(tmp_path):
     write_photos(tmp_path / "photos")
     run = tmp_path / "run"
-    flags = ["--data", str(tmp_path / "photos"), *FLAGS, "--epochs", "60", "--output", str(run)]
+    flags = ["--data", str(tmp_path / "photos"), *FLAGS, "--epochs", "12", "--output", str(run), "--force"]
     command = [sys.executable, "-m", "train.launch", "--workers", "2", "--", *flags]
     with (tmp_path / "said").open("w") as said, subprocess.Popen(command, stderr=said, stdout=said) as launcher:
         while not list(run.glob("checkpoints/*.npz")):
@@ -68,13 +100,13 @@ def test_two_workers_train_one_model_and_a_killed_one_comes_back(tmp_path):
             time.sleep(0.05)
         children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
         assert len(children) == 2
-        os.kill(int(children[1]), signal.SIGKILL)
+        os.kill(int(children[0]), signal.SIGKILL)
         code = launcher.wait()
     told = (tmp_path / "said").read_text()
     assert code == 0, told
-    assert "worker 1 was killed by signal 9; it is started again" in told
+    assert "worker 0 was killed by signal 9; it is started again" in told
     assert "another worker is gone" in told
     assert "going on from the checkpoint" in told
     assert json.loads((run / "config.json").read_text())["workers"] == 2
-    assert json.loads((run / "metrics.json").read_text())["training"]["epochs"] == 60
+    assert json.loads((run / "metrics.json").read_text())["training"]["epochs"] == 12
     assert told.count("test accuracy") == 1  # the chief's; nobody else writes
