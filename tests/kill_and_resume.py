@@ -29,7 +29,7 @@ from edge.command import command, parser, positive_int
 # One process imports TensorFlow and forks all others, which saves each of them seconds.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PRELOAD = [
-    "tests.kill_and_resume",
+    *("cv2", "h5py", "sklearn.datasets"),
     "train.run",
     "train.fit",
     "train.preflight",
