@@ -69,7 +69,7 @@ def _columns(rows: Sequence[Row]) -> list[_Column]:
     """Return the columns; data and image size are left out where they are the same for all and in the title."""
     data, size = _Column("data", lambda row: row.data), _Column("image", _image_size)
     return [
-        _Column("run", lambda row: row.run),
+        _Column("run", _namer(rows)),
         *([data] if _differ(rows, data.cell) else []),
         _Column("model", lambda row: row.model),
         *([size] if _differ(rows, size.cell) else []),
@@ -81,6 +81,12 @@ def _columns(rows: Sequence[Row]) -> list[_Column]:
         _Column("ECE", _ece, lambda row: -row.ece),
         _Column("against\nthe best", _against_the_best),
     ]
+
+
+def _namer(rows: Sequence[Row]) -> Callable[[Row], str]:
+    """Return what names a row: its run's last folder, or all of the path where two end alike."""
+    names = {Path(row.run).name for row in rows}
+    return (lambda row: Path(row.run).name) if len(names) == len(rows) else (lambda row: row.run)
 
 
 def _title(rows: Sequence[Row]) -> str:

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 
 import pytest
 
@@ -29,12 +30,20 @@ def test_a_table_with_the_best_named(runs, wide, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("noise, 16x24, 40 test photos")
     bad, good, older = (
-        next(line for line in lines if line.startswith(f"{runs}/{name} ")) for name in ("bad", "good", "older")
+        next(line for line in lines if line.startswith(f"{name} ")) for name in ("bad", "good", "older")
     )
     assert good.rstrip().endswith("the best")
     assert re.search(r"-\d+\.\d, p (= 0\.\d{3}|< 0\.001)$", bad.rstrip())
     assert older.rstrip().endswith("see below")
     assert any(line.startswith(f"{runs}/older: no paired test. Expected predictions.npz") for line in lines)
+
+
+def test_runs_of_the_same_name_are_told_by_their_paths(runs, wide, tmp_path, capsys):
+    shutil.copytree(runs / "good", tmp_path / "good")
+    assert main([str(runs / "good"), str(tmp_path / "good")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith(f"{runs}/good ") for line in lines)
+    assert any(line.startswith(f"{tmp_path}/good ") for line in lines)
 
 
 def test_markdown_has_as_many_cells_in_every_row_and_the_best_in_bold(runs, capsys):
