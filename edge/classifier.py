@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge import preprocess, runtimes
+from edge.embedded import Embedded
 from edge.errors import UserError
 
 _MOST_PIXELS = 1 << 24  # 4096x4096; classifiers take a hundredth, a hostile file claims all memory
@@ -43,6 +44,7 @@ class Classifier:
         labels: Names of the classes, in the order of the model's output.
         has_labels: False where the file carries none and `labels` are indices.
         metadata: The model's own metadata.json as a dict; empty for a foreign file.
+        embedded: The files that travel in the model file, by name; see `edge.golden.read_golden`.
         runtime: The runtime's distribution and version, such as "ai-edge-litert 2.3.0".
     """
 
@@ -66,13 +68,14 @@ class Classifier:
             raise UserError(f"Expected a model that takes at most {_MOST_PIXELS:,} pixels, {path} takes {shape}")
         self.image_size = shape[1], shape[2]
         self._image = np.zeros((*self.image_size, 3), np.uint8)
-        self.metadata = _parse_metadata(self.path, self._runtime.embedded)
+        self.embedded = self._runtime.embedded
+        self.metadata = _parse_metadata(self.path, self.embedded)
         try:
             classes = len(self._runtime.invoke(self._image))  # also the slow first inference, out of the user's way
         except Exception as error:  # the runtimes' errors share no base class but this one
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(f"{path} fails in its first inference: {reason}; convert the model again") from error
-        labels = _find_labels(self.metadata, self._runtime.embedded, classes)
+        labels = _find_labels(self.path, self.metadata, self.embedded, classes)
         self.has_labels = labels is not None
         self.labels = labels if labels is not None else [str(index) for index in range(classes)]
         if len(self.labels) != classes:
@@ -104,12 +107,12 @@ class Classifier:
         return [Prediction(self.labels[i], int(i), float(scores[i])) for i in order]
 
 
-def _parse_metadata(path: Path, embedded: dict[str, str]) -> dict[str, Any]:
+def _parse_metadata(path: Path, embedded: Embedded) -> dict[str, Any]:
     """Return the embedded metadata.json; empty where there is none."""
     if "metadata.json" not in embedded:
         return {}
     try:
-        metadata = json.loads(embedded["metadata.json"])
+        metadata = json.loads(embedded["metadata.json"].decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"The metadata in {path} is damaged: {error}; copy the model again") from error
     if not isinstance(metadata, dict):
@@ -117,11 +120,14 @@ def _parse_metadata(path: Path, embedded: dict[str, str]) -> dict[str, Any]:
     return metadata
 
 
-def _find_labels(metadata: dict[str, Any], embedded: dict[str, str], classes: int) -> list[str] | None:
+def _find_labels(path: Path, metadata: dict[str, Any], embedded: Embedded, classes: int) -> list[str] | None:
     """Return the labels of our metadata or, for files of other makers, of the embedded text that fits."""
     labels = metadata.get("labels")
     if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
         return labels
     names = sorted((name for name in embedded if name.endswith(".txt")), key=lambda name: ("label" not in name, name))
-    texts = [embedded[name].splitlines() for name in names]
+    try:
+        texts = [embedded[name].decode("utf-8").splitlines() for name in names]
+    except UnicodeDecodeError as error:
+        raise UserError(f"The labels in {path} are damaged: {error}; copy the model again") from error
     return next((lines for lines in texts if len(lines) == classes), texts[0] if texts else None)

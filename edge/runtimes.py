@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import io
 import sys
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from edge import seal
+from edge.embedded import Embedded, read_appended, read_properties
 from edge.errors import MissingPackage, UserError
 from edge.extras import install_line
 
@@ -28,8 +27,6 @@ _ONNX_DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(double)": np.dtype(np.float64),
     "tensor(int8)": np.dtype(np.int8),
 }
-# Labels and metadata need thousands of bytes in two files; a zip bomb wants gigabytes, in one file or in thousands.
-_LARGEST_TEXT, _MOST_TEXTS = 1 << 24, 16
 
 
 class Runtime(Protocol):
@@ -40,14 +37,14 @@ class Runtime(Protocol):
         version: Its version.
         input_shape: Shape of the input tensor, (1, height, width, 3) for the models taken here.
         input_dtype: uint8 or float32; either way the values are raw pixels, 0-255.
-        embedded: Texts that travel in the model file: "metadata.json", "labels.txt"; empty for a foreign file.
+        embedded: Files that travel in the model file, such as "metadata.json" and "labels.txt", and their bytes.
     """
 
     name: str
     version: str
     input_shape: tuple[int, ...]
     input_dtype: np.dtype[Any]
-    embedded: dict[str, str]
+    embedded: Embedded
 
     def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
         """Run the model on one RGB image (height, width, 3) uint8; return real scores (classes,) float32."""
@@ -57,12 +54,13 @@ def load(path: Path, num_threads: int) -> Runtime:
     """Load a model file into its runtime: LiteRT by the file's content, ONNX Runtime by the ending .onnx.
 
     Raises:
-        UserError: If there is no such file, it is no model, or no runtime for it is installed.
+        UserError: If there is no such file, it is no model or a damaged one, or no runtime for it is installed.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"Expected a model at {path}, could not read it: {error.strerror}; name another") from error
+    seal.check_whole(path, data)
     if data[4:8] == b"TFL3":  # the file identifier of a TFLite flatbuffer
         return LiteRt(path, data, num_threads)
     if path.suffix.lower() == ".onnx":  # protobuf has no identifier
@@ -90,7 +88,7 @@ class LiteRt:
         self._input, self._output = inputs[0], outputs[0]
         self.input_shape = tuple(int(n) for n in self._input["shape"])
         self.input_dtype = np.dtype(self._input["dtype"])
-        self.embedded = _embedded_files(path, data)
+        self.embedded = read_appended(path, data)
         scale, zero_point = self._output["quantization"]
         # scale 0 is TFLite's word for "not quantized"
         self._scale, self._zero_point = (np.float32(scale), int(zero_point)) if scale else (np.float32(1), 0)
@@ -132,7 +130,7 @@ class OnnxRuntime:
         self.input_shape = tuple(n if isinstance(n, int) else -1 for n in inputs[0].shape)
         # `Classifier` refuses all but uint8 and float32, by name.
         self.input_dtype = _ONNX_DTYPES.get(inputs[0].type, np.dtype(object))
-        self.embedded = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.embedded = read_properties(path, self._session.get_modelmeta().custom_metadata_map)
         self._batch: npt.NDArray[Any] | None = None  # made at the first call: by then the shape was found sane
 
     def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
@@ -163,25 +161,3 @@ def _find_interpreter() -> tuple[Any, str, str]:
 
         return LegacyInterpreter, "tflite-runtime", version("tflite-runtime")
     raise MissingPackage(f"A .tflite model needs a runtime. Install it: {install_line('ai_edge_litert')}")
-
-
-def _embedded_files(path: Path, data: bytes) -> dict[str, str]:
-    """Return the text files of the zip archive that TFLite Metadata appends to a model; empty without one."""
-    file = io.BytesIO(data)
-    if not zipfile.is_zipfile(file):
-        return {}
-    texts: dict[str, str] = {}
-    try:
-        with zipfile.ZipFile(file) as archive:
-            entries = [entry for entry in archive.infolist() if entry.filename.endswith((".txt", ".json"))]
-            size = sum(entry.file_size for entry in entries)  # of all: many small bombs are one big one
-            if size > _LARGEST_TEXT or len(entries) > _MOST_TEXTS:
-                raise UserError(
-                    f"Expected at most {_MOST_TEXTS} texts of {_LARGEST_TEXT >> 20} MiB in all in {path}, "
-                    f"got {len(entries)} of {size >> 20} MiB; use a model from a source you trust"
-                )
-            for entry in entries:
-                texts[entry.filename] = archive.read(entry).decode("utf-8")
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
-        raise UserError(f"The files appended to {path} are damaged: {error}; copy the model again") from error
-    return texts
