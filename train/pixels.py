@@ -120,7 +120,7 @@ def load_image(manifest: Manifest, photo: Photo, out: npt.NDArray[np.uint8]) -> 
     Raises:
         UserError: If it is gone, or isn't the one that was locked into the manifest.
     """
-    frame = preprocess.decode(_read(manifest, photo))
+    frame = preprocess.decode(read_photo(manifest, photo))
     preprocess.to_image(frame, (out.shape[0], out.shape[1]), out=out)
 
 
@@ -138,8 +138,12 @@ def in_threads(work: Callable[[int], None], count: int) -> None:
                 pass
 
 
-def _read(manifest: Manifest, photo: Photo) -> bytes:
-    """Return a photo's bytes, which must be those that the manifest locked."""
+def read_photo(manifest: Manifest, photo: Photo) -> bytes:
+    """Return a photo's bytes.
+
+    Raises:
+        UserError: If it is gone, or isn't the one that was locked into the manifest.
+    """
     path = manifest.root / photo.path
     try:
         data = path.read_bytes()
