@@ -52,8 +52,8 @@ def read_golden(embedded: Mapping[str, bytes]) -> list[GoldenSample]:
     try:
         listed = json.loads(embedded.get("metadata.json", b"{}").decode()).get("golden", [])
         return [_parse(sample, embedded) for sample in listed]
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else ascii(str(error))[1:-1]
         raise UserError(f"The golden samples in the model are damaged: {reason}; convert the model again") from error
 
 

@@ -77,10 +77,10 @@ class LiteRt:
             # From the bytes that were read once, not from the path: nobody can swap the file in between.
             self._interpreter = interpreter_class(model_content=data, num_threads=num_threads)
             self._interpreter.allocate_tensors()
+            # Names that are no UTF-8 are a ValueError too.
+            inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise UserError(f"{self.name} refuses {path}: {reason}; convert the model again") from error
-        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+            raise UserError(f"{self.name} refuses {path}: {_reason(error)}; convert the model again") from error
         if len(inputs) != 1 or len(outputs) != 1:
             raise UserError(
                 f"Expected a model of one input and one output, {path} has {len(inputs)} and {len(outputs)}"
@@ -118,10 +118,10 @@ class OnnxRuntime:
         try:
             # From bytes it has no folder to load other files from, whatever the model names.
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+            properties = self._session.get_modelmeta().custom_metadata_map
         except Exception as error:  # onnxruntime's exceptions share no base class but this one
-            reason = str(error).strip().splitlines()[0]
-            raise UserError(f"onnxruntime refuses {path}: {reason}; convert the model again") from error
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+            raise UserError(f"onnxruntime refuses {path}: {_reason(error)}; convert the model again") from error
         if len(inputs) != 1 or len(outputs) != 1:
             raise UserError(
                 f"Expected a model of one input and one output, {path} has {len(inputs)} and {len(outputs)}"
@@ -130,7 +130,7 @@ class OnnxRuntime:
         self.input_shape = tuple(n if isinstance(n, int) else -1 for n in inputs[0].shape)
         # `Classifier` refuses all but uint8 and float32, by name.
         self.input_dtype = _ONNX_DTYPES.get(inputs[0].type, np.dtype(object))
-        self.embedded = read_properties(path, self._session.get_modelmeta().custom_metadata_map)
+        self.embedded = read_properties(path, properties)
         self._batch: npt.NDArray[Any] | None = None  # made at the first call: by then the shape was found sane
 
     def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
@@ -140,6 +140,11 @@ class OnnxRuntime:
         self._batch[0] = image
         scores = self._session.run(self._output_names, {self._input_name: self._batch})[0]
         return np.asarray(scores, np.float32).reshape(-1)
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what a runtime says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _find_interpreter() -> tuple[Any, str, str]:

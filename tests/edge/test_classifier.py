@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 from onnx import TensorProto, helper
 
 import edge
-from edge import Classifier, UserError
+from edge import Classifier, UserError, seal
 from edge.preprocess import read_frame, to_image
 
 
@@ -90,7 +90,8 @@ def without_files(model, path, files=None, method=zipfile.ZIP_STORED):
     """Write `model` to `path` without what travels in it or, given `files`, with those instead."""
     with zipfile.ZipFile(model) as archive:
         start = min(entry.header_offset for entry in archive.infolist())
-    path.write_bytes(model.read_bytes()[:start])
+    unsealed = model.read_bytes()[:start].replace(seal.MARKER, bytes(len(seal.MARKER)))
+    path.write_bytes(unsealed)
     if files is not None:
         with zipfile.ZipFile(path, "a", method) as archive:
             for name, content in files.items():
@@ -133,11 +134,12 @@ def test_labels_are_found_in_the_file(files, int8_model, tmp_path):
         ({"metadata.json": "{'labels'"}, "metadata in .* is damaged"),
         ({"metadata.json": "[" * 200_000}, "metadata in .* is damaged"),
         ({"metadata.json": "[1]"}, "to be a JSON object, got list"),
-        ({"metadata.json": b"\xff\xfe"}, "files appended to .* are damaged"),
+        ({"metadata.json": b"\xff\xfe"}, "metadata in .* is damaged"),
+        ({"labels.txt": b"\xff\xfe"}, "labels in .* are damaged"),
         ({"metadata.json": json.dumps({"labels": ["a", "b"]})}, "has 10 classes but carries 2 labels"),
         ({"labels.txt": ""}, "has 10 classes but carries 0 labels"),
     ],
-    ids=["no JSON", "deep JSON", "no object", "no UTF-8", "two labels", "empty labels"],
+    ids=["no JSON", "deep JSON", "no object", "no UTF-8", "labels no UTF-8", "two labels", "empty labels"],
 )
 def test_odd_metadata_is_refused_in_one_line(files, message, int8_model, tmp_path):
     model = without_files(int8_model, tmp_path / "model.tflite", files)
@@ -204,6 +206,11 @@ def test_a_model_cut_off_is_refused(int8_model, tmp_path):
     for share in (0.1, 0.5, 0.9):
         cut = tmp_path / "cut.tflite"
         cut.write_bytes(data[: int(share * len(data))])
+        with pytest.raises(UserError, match="is damaged or cut"):
+            Classifier(cut)
+    foreign = without_files(int8_model, tmp_path / "foreign.tflite").read_bytes()
+    for share in (0.1, 0.5, 0.9):
+        cut.write_bytes(foreign[: int(share * len(foreign))])
         with pytest.raises(UserError, match="refuses"):
             Classifier(cut)
 
