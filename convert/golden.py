@@ -57,7 +57,9 @@ def choose_golden(
     random = np.random.default_rng(seed)
     labels = [manifest.labels[index] for index in sorted(random.permutation(len(manifest.labels))[:most])]
     train = manifest.of("train")
-    queues = {label: _smallest(manifest, [photo for photo in train if photo.label == label], random) for label in labels}
+    queues = {
+        label: _smallest(manifest, [photo for photo in train if photo.label == label], random) for label in labels
+    }
     wanted = min(most, _A_CLASS * len(labels))
     samples: list[GoldenSample] = []
     left = largest_bytes

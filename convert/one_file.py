@@ -5,7 +5,9 @@ runtimes skip them. They are stored, not deflated: MediaPipe refuses a file with
 `metadata_props`, pictures in base64, together with the keys that Ultralytics' reader looks for. Both end in a hash of
 all before it, which `edge.seal` checks. Equal inputs give equal files.
 
-The files: `labels.txt`, a class a line; `golden/1.jpg` (or .png) and `golden/1.png`... see below; `metadata.json`:
+The files: `labels.txt`, a class a line; for each golden sample `golden/1-photo.jpg` (or .png), the photo as it came,
+and `golden/1.png`, the image made of it; in a .tflite of two classes with a temperature `score_calibration.csv`, which
+MediaPipe reads; and `metadata.json`, an object of these keys, to which more may be added:
 
 - "format": "tinysight"; "format_version": 1
 - "labels": the classes in the order of the output; "image_size": [height, width]; "scheme": such as "int8"

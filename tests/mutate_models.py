@@ -2,8 +2,8 @@
 
 `python -m tests.mutate_models --files 2000` converts a tiny network to a sealed .tflite and .onnx, damages each a
 thousand times (bytes flipped, ends cut off, bytes put in or left out, blocks swapped, ranges zeroed; half of it in the
-last 5 %) and runs the camera command on each file, in processes of their own, so that a crash or a signal is seen. Files
-that aren't sealed are damaged as often: nothing can refuse those for certain, but a crash would be a fault of ours.
+last 5 %) and runs the camera command on each file, in processes of their own, so that a crash or a signal is seen.
+Files that aren't sealed are damaged as often: nothing can refuse those for certain, but a crash would be ours to mend.
 `--model FILE` damages that file instead. Exits 1 where a sealed file was taken or anything but one line came.
 """
 
