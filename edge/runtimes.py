@@ -127,7 +127,8 @@ class OnnxRuntime:
                 f"Expected a model of one input and one output, {path} has {len(inputs)} and {len(outputs)}"
             )
         self._input_name, self._output_names = inputs[0].name, [outputs[0].name]
-        self.input_shape = tuple(n if isinstance(n, int) else -1 for n in inputs[0].shape)
+        shape = [n if isinstance(n, int) else -1 for n in inputs[0].shape]
+        self.input_shape = tuple([1, *shape[1:]] if shape[:1] == [-1] else shape)  # a free batch takes one image too
         # `Classifier` refuses all but uint8 and float32, by name.
         self.input_dtype = _ONNX_DTYPES.get(inputs[0].type, np.dtype(object))
         self.embedded = read_properties(path, properties)

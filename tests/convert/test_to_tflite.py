@@ -39,3 +39,21 @@ def test_int8_takes_raw_pixels_and_gives_uint8(small_model, images):
 def test_int8_refuses_to_guess_the_input_range_from_dark_photos(small_model, images):
     with pytest.raises(TinySightError, match="raw pixels"):
         to_tflite.to_int8(small_model, images // 4)
+
+
+def test_float16_halves_the_weights_and_keeps_the_scores(small_model, images):
+    content = to_tflite.to_float16(small_model)
+    scores, _, _ = run(content, images, np.float32)
+    np.testing.assert_allclose(scores, small_model(images.astype(np.float32)), atol=5e-3)
+    weights = sum(weight.numpy().size for weight in small_model.weights)
+    saved = len(to_tflite.to_float32(small_model)) - len(content)
+    assert saved == pytest.approx(2 * weights, rel=0.35)  # 2 bytes a weight, less what the new operations take
+
+
+def test_dynamic_range_takes_and_gives_float32(large_model, images):
+    content = to_tflite.to_dynamic_range(large_model)
+    scores, _, _ = run(content, images, np.float32)
+    expected = large_model(images.astype(np.float32)).numpy()
+    np.testing.assert_allclose(scores, expected, atol=0.05)
+    assert np.abs(scores - expected).max() > 1e-6  # quantized indeed
+    assert len(content) < 0.4 * len(to_tflite.to_float32(large_model))
