@@ -1,5 +1,3 @@
-import hashlib
-
 import numpy as np
 import pytest
 
@@ -55,16 +53,32 @@ def test_scores_of_a_file_are_the_runtimes_own(digits_run):
 
 def test_latency_is_told_against_float32_of_the_same_format(digits_run):
     paths = [digits_run / name for name in ("model_float32.tflite", "model_int8.tflite", "model_float32.onnx")]
-    ratios = evaluation.latency_ratios(paths, np.load(digits_run / "eval.npz")["images"][0])
+    ratios = evaluation.latency_ratios(paths, np.load(digits_run / "eval.npz")["images"])
     assert ratios["model_float32.tflite"] == ratios["model_float32.onnx"] == 1.0
     assert ratios["model_int8.tflite"] > 0
 
 
-def test_an_entry_names_the_very_bytes(tmp_path):
-    path = tmp_path / "model_float32.tflite"
-    path.write_bytes(b"not really a model")
-    verdict = evaluation.judge(one_hot([0, 1]), one_hot([0, 1]), np.array([0, 1]))
-    entry = evaluation.describe_file(path, "float32", verdict, 1.0)
-    assert entry["size_bytes"] == 18
-    assert entry["sha256"] == hashlib.sha256(b"not really a model").hexdigest()
-    assert entry["test"]["n"] == 2
+def test_without_truth_there_is_agreement_alone():
+    verdict = evaluation.judge(one_hot([0, 1, 1]), one_hot([0, 1, 2]), None)
+    assert verdict.describe() == {"n": 3, "agreement": pytest.approx(2 / 3), "largest_difference": 1.0}
+    assert verdict.accuracy is None
+
+
+def test_a_verdict_is_described_in_the_keys_of_the_contract():
+    described = evaluation.judge(one_hot([0, 1]), one_hot([0, 1]), np.array([0, 1])).describe()
+    assert described == {
+        "n": 2,
+        "accuracy": 1.0,
+        "agreement": 1.0,
+        "drop_points": 0.0,
+        "drop_interval": [0.0, 0.0],
+        "largest_difference": 0.0,
+    }
+
+
+def test_keras_is_asked_in_portions(small_model, images):
+    many = np.concatenate([images, images])  # more than a portion
+    ticks = []
+    scores = evaluation.run_model(small_model, many, lambda: ticks.append(1))
+    np.testing.assert_allclose(scores, small_model(many.astype(np.float32)), atol=1e-6)
+    assert len(ticks) == 2
