@@ -1,24 +1,33 @@
-"""The steps of a conversion, in order: load, convert each scheme, ask every file about every test photo, record."""
+"""The steps of a conversion, in order: make each file, ask it about every photo, embed what was learnt, time, record.
+
+A further scheme is a row in `convert.schemes`; whatever looks closer (a report, a search for a better int8) finds in
+`Conversion` every score that every file gave.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from convert import calibration, evaluation, one_file, to_onnx, to_tflite
-from convert.evaluation import Verdict
-from convert.source import Source, load_source
+from convert import confidence, evaluation, one_file, record, schemes
+from convert.confidence import Confidence
+from convert.evaluation import Scores, Split, Verdict
+from convert.record import Converted
+from convert.schemes import Materials, Scheme
+from convert.source import Calibration, Convertible
 from edge.run_folder import write_json, write_whole
+from train.contenders import peak_bytes
 
 Step = Callable[[str], object]
-STEPS = 6  # how often `convert` calls `step`
+Advance = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -26,105 +35,181 @@ class Settings:
     """What a conversion was asked for.
 
     Attributes:
-        run: Folder of the finished training.
-        int8: Whether model_int8.tflite is wanted; the float32 files, which it is judged by, are always written.
-        calibration_size: Photos of the training split that set the int8 ranges.
+        schemes: Names of the schemes; the float32 files, which the others are judged by, are made in any case.
+        batch: Images in a call of the files; None leaves it free.
+        calibration_size: Photos that set the int8 ranges.
         seed: Fixes the choice of those photos.
+        num_threads: Threads of the runtimes while they answer and are timed.
     """
 
-    run: Path
-    int8: bool
-    calibration_size: int
-    seed: int
+    schemes: tuple[str, ...]
+    batch: int | None = 1
+    calibration_size: int = 300
+    seed: int = 0
+    num_threads: int = 1
 
 
 @dataclass(frozen=True)
-class Converted:
-    """One converted file and what it does.
+class Conversion:
+    """A conversion that is done.
 
     Attributes:
-        path: The file.
-        scheme: Such as "int8".
-        verdict: Its answers on the test split beside Keras's.
-        latency_ratio: Its latency over that of the float32 file of the same format, measured in turn.
+        source: What was converted.
+        reference: Keras's scores, by split: (N, classes).
+        files: The files, in the order of `schemes.SCHEMES`.
+        peak_bytes: The most memory that the process had until the last file was made; None where nobody counts.
     """
+
+    source: Convertible
+    reference: Mapping[str, Scores]
+    files: list[Converted]
+    peak_bytes: int | None
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A file that answered every photo."""
 
     path: Path
-    scheme: str
-    verdict: Verdict
-    latency_ratio: float
+    scores: dict[str, Scores]
+    verdicts: dict[str, Verdict]
+    confidence: Confidence | None
 
 
-def convert(settings: Settings, step: Step, advance: Callable[[], object]) -> list[Converted]:
-    """Convert a run's model; write its files, eval.npz and conversion.json into the run's folder.
+def step_count(settings: Settings) -> int:
+    """Return how often `convert` calls `step`."""
+    return len(schemes.wanted(settings.schemes)) + 3
+
+
+def convert(source: Convertible, settings: Settings, step: Step, advance: Advance) -> Conversion:
+    """Convert a model; write its files, eval.npz and conversion.json into its folder.
 
     Args:
-        settings: What is wanted; `run` with links resolved.
+        source: The model and its photos.
+        settings: What is wanted.
         step: Called with a description as each step begins.
-        advance: Called after each photo that a file has answered.
+        advance: Called after each answer.
 
     Raises:
-        UserError: If the run is unfinished, or its photos changed since the training.
+        UserError: If the photos changed since the training.
     """
-    step("Loading the model")
-    source = load_source(settings.run)
     step("Reading the photos")
-    images, truth = source.test_split
-    sample = calibration.choose_sample(source.manifest, settings.calibration_size, settings.seed)
-    calibration_images = calibration.calibration_images(sample, source.image_size)
-    reference = source.model.predict(images.astype(np.float32), batch_size=32, verbose=0)
-    # Beside the run's files and moved there when all is done: a conversion that fails leaves the old files together.
-    with tempfile.TemporaryDirectory(prefix=".converting-", dir=settings.run) as folder:
-        files = _make_models(source, calibration_images, settings.int8, Path(folder), step)
-        step("Asking every file about every test photo")
-        verdicts = [evaluation.judge(evaluation.run_file(file, images, 1, advance), reference, truth) for file in files]
-        step("Timing each file beside float32")
-        ratios = evaluation.latency_ratios(files, images[0])
-        converted = [
-            Converted(settings.run / file.name, scheme_of(file), verdict, ratios[file.name])
-            for file, verdict in zip(files, verdicts, strict=True)
+    splits = source.splits
+    calibrated = source.calibrate(settings.calibration_size, settings.seed)
+    reference = {name: evaluation.run_model(source.model, split.images) for name, split in splits.items()}
+    # Beside the files and moved there when all is done: a conversion that fails leaves the old files together.
+    with tempfile.TemporaryDirectory(prefix=".converting-", dir=source.folder) as folder:
+        rows = schemes.wanted(settings.schemes)
+        materials = Materials(source.model, settings.batch, calibrated.images)
+        seconds = [_make(scheme, materials, step) for scheme in rows]
+        peak = peak_bytes() or None
+        step("Asking every file about every photo")
+        answered = [
+            _ask(scheme, Path(folder, scheme.file_name), materials, source, reference, settings, advance)
+            for scheme in rows
         ]
-        described = {
-            file.name: evaluation.describe_file(file, each.scheme, each.verdict, each.latency_ratio)
-            for file, each in zip(files, converted, strict=True)
-        }
-        write_whole(settings.run / "eval.npz", _eval_npz(images, truth, source.labels))
-        for file in files:
-            file.replace(settings.run / file.name)
+        step("Timing each file beside float32")
+        timed = source.splits[source.reported].images
+        paths = [each.path for each in answered]
+        ratios = evaluation.latency_ratios(paths, timed, settings.num_threads, settings.batch)
+        files = [
+            Converted(
+                path=source.folder / scheme.file_name,
+                scheme=scheme.name,
+                batch=settings.batch,
+                calibration=_used(calibrated) if scheme.is_calibrated else None,
+                size_bytes=each.path.stat().st_size,
+                sha256=hashlib.sha256(each.path.read_bytes()).hexdigest(),
+                scores=each.scores,
+                verdicts=each.verdicts,
+                reported=source.reported,
+                confidence=each.confidence,
+                seconds=taken,
+                latency_ratio=ratios[scheme.file_name],
+            )
+            for scheme, each, taken in zip(rows, answered, seconds, strict=True)
+        ]
+        kept = record.kept_entries(source.folder, source.describe_origin())
+        eval_npz = _eval_npz(splits[source.reported], source.labels)
+        if eval_npz is not None:
+            write_whole(source.folder / "eval.npz", eval_npz)
+        for path in paths:
+            path.replace(source.folder / path.name)
+    conversion = Conversion(source, reference, files, peak)
+    described = {file.path.name: file.describe() for file in files}
     write_json(
-        settings.run / "conversion.json",
+        source.folder / record.NAME,
         {
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "keras": {"test": {"n": len(truth), "accuracy": float((reference.argmax(axis=1) == truth).mean())}},
-            "calibration": {"split": "train", "n": len(sample.files), "seed": settings.seed},
-            "files": described,
+            "origin": source.describe_origin(),
+            "keras": {name: _judge_keras(reference[name], split) for name, split in splits.items()},
+            "calibration": calibrated.described,
+            "notes": list(source.notes),
+            "peak_bytes": peak,
+            "files": {**{name: entry for name, entry in kept.items() if name not in described}, **described},
         },
     )
-    return converted
+    return conversion
 
 
-def scheme_of(path: Path) -> str:
-    """Return the scheme that a model file's name says, such as "int8" of model_int8.tflite."""
-    return path.stem.removeprefix("model_")
+def _make(scheme: Scheme, materials: Materials, step: Step) -> float:
+    """Make one file's model; return the seconds that it took."""
+    step(f"Converting to {scheme.file_name}")
+    start = time.perf_counter()
+    materials.made[scheme.file_name] = scheme.make(materials)
+    return time.perf_counter() - start
 
 
-def _make_models(source: Source, images: npt.NDArray[np.uint8], int8: bool, folder: Path, step: Step) -> list[Path]:
-    """Write the model files to a folder; return their paths in the order of the table."""
-    step("Converting to .tflite")
-    models = {"model_float32.tflite": to_tflite.to_float32(source.model)}
-    if int8:
-        models["model_int8.tflite"] = to_tflite.to_int8(source.model, images)
-    step("Converting to .onnx")
-    models["model_float32.onnx"] = to_onnx.to_float32(source.model)
-    for name, content in models.items():
-        path = folder / name
-        embed = one_file.embed_in_onnx if path.suffix == ".onnx" else one_file.embed_in_tflite
-        write_whole(path, embed(content, source.describe(scheme_of(path))))
-    return [folder / name for name in models]
+def _ask(
+    scheme: Scheme,
+    path: Path,
+    materials: Materials,
+    source: Convertible,
+    reference: Mapping[str, Scores],
+    settings: Settings,
+    advance: Advance,
+) -> _Answered:
+    """Ask a model about every photo, then write it with what that taught embedded."""
+    content = materials.made[scheme.file_name]
+    write_whole(path, content)
+    scores = {
+        name: evaluation.run_file(path, split.images, settings.num_threads, advance, settings.batch)
+        for name, split in source.splits.items()
+    }
+    verdicts = {
+        name: evaluation.judge(scores[name], reference[name], split.truth) for name, split in source.splits.items()
+    }
+    refitted = _refit(scores, source)
+    metadata = {**source.describe(scheme.name), **(refitted.metadata if refitted else {})}
+    embed = one_file.embed_in_onnx if path.suffix == ".onnx" else one_file.embed_in_tflite
+    write_whole(path, embed(content, metadata))
+    return _Answered(path, scores, verdicts, refitted)
 
 
-def _eval_npz(images: npt.NDArray[np.uint8], truth: npt.NDArray[np.int64], labels: list[str]) -> bytes:
-    """Return eval.npz: the test split as the device sees it."""
+def _refit(scores: Mapping[str, Scores], source: Convertible) -> Confidence | None:
+    """Return a file's own temperature and threshold; None where there is no truth to fit them to."""
+    if source.false_accept_rate is None:
+        return None
+    truth = {name: split.truth for name, split in source.splits.items() if split.truth is not None}
+    return confidence.refit(scores, truth, source.false_accept_rate)
+
+
+def _used(calibrated: Calibration) -> dict[str, int]:
+    """Return which calibration set a file's ranges."""
+    return {key: calibrated.described[key] for key in ("n", "seed")}
+
+
+def _judge_keras(scores: Scores, split: Split) -> dict[str, Any]:
+    """Return what conversion.json says of Keras's own answers on a split."""
+    if split.truth is None:
+        return {"n": len(scores)}
+    return {"n": len(scores), "accuracy": float((scores.argmax(axis=1) == split.truth).mean())}
+
+
+def _eval_npz(split: Split, labels: list[str]) -> bytes | None:
+    """Return eval.npz, a split as the device sees it; None where its truth isn't known."""
+    if split.truth is None:
+        return None
     file = io.BytesIO()
-    np.savez_compressed(file, images=images, labels=truth, names=np.array(labels))
+    np.savez_compressed(file, images=split.images, labels=split.truth, names=np.array(labels))
     return file.getvalue()

@@ -1,4 +1,7 @@
-"""What a conversion starts from: a finished run's model, its manifest and its splits as the device sees them."""
+"""What a conversion starts from: a finished run's model, its manifest and its splits as the device sees them.
+
+The pipeline takes whatever has the attributes that `Convertible` names; `convert.foreign` gives the other.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import tf_keras as keras
 
 import edge
+from convert import calibration
+from convert.evaluation import Split
 from edge.errors import UserError
 from edge.run_folder import read_json
 from train.dataset import Manifest, read_manifest
@@ -23,8 +28,55 @@ TRAIN = "python -m train.run"
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """What sets the ranges of an int8 model.
+
+    Attributes:
+        images: (N, height, width, 3) uint8 RGB that span 0-255.
+        described: What conversion.json says of them.
+    """
+
+    images: npt.NDArray[np.uint8]
+    described: dict[str, Any]
+
+
+class Convertible(Protocol):
+    """A model with all that its conversion needs.
+
+    Attributes:
+        folder: Where the files go.
+        model: The float model: one image input (batch, height, width, 3) of raw pixels, one output of scores.
+        image_size: (height, width) of its input.
+        labels: Names of the classes, in the order of its output.
+        reported: The split in `splits` that the table and the JSON are about.
+        splits: The photos that every file is asked about, by name of the split.
+        false_accept_rate: Wrong answers among the accepted that the "unknown" threshold is chosen for; None where no
+            truth is known to choose it on.
+        notes: What the user should know, a sentence each.
+    """
+
+    folder: Path
+    model: keras.Model
+    image_size: tuple[int, int]
+    labels: list[str]
+    reported: str
+    splits: dict[str, Split]
+    false_accept_rate: float | None
+    notes: tuple[str, ...]
+
+    def calibrate(self, size: int, seed: int) -> Calibration:
+        """Return calibration images, none of which is in `splits`."""
+
+    def describe(self, scheme: str) -> dict[str, Any]:
+        """Return the metadata.json that travels in a model file of `scheme`; equal for equal models."""
+
+    def describe_origin(self) -> dict[str, Any]:
+        """Return what conversion.json says of the model that was converted."""
+
+
+@dataclass(frozen=True)
 class Source:
-    """A finished run, ready to convert.
+    """A finished run, ready to convert; see `Convertible`.
 
     Attributes:
         run: The run's folder.
@@ -37,6 +89,12 @@ class Source:
     model: keras.Model
     manifest: Manifest
     config: dict[str, Any]
+    reported = "test"
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.run
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -50,9 +108,41 @@ class Source:
         return list(self.manifest.labels)
 
     @cached_property
-    def test_split(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-        """Images (N, height, width, 3) uint8 RGB and labels (N,) of the test split."""
-        return load_images(self.manifest, "test", self.image_size)
+    def splits(self) -> dict[str, Split]:
+        """The validation and the test split, as the device sees them."""
+        return {split: Split(*load_images(self.manifest, split, self.image_size)) for split in ("validation", "test")}
+
+    @property
+    def false_accept_rate(self) -> float:
+        """What the training was asked for, or what it takes where nobody asks."""
+        return float(self.config.get("false_accept_rate", 0.05))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Of photos of the training split that calibration passes over."""
+        copies = len(calibration.passed_over(self.manifest))
+        which = "1 photo of the training split lies" if copies == 1 else f"{copies} photos of the training split lie"
+        return (f"{which} in validation or test too: calibration passes over copies",) if copies else ()
+
+    def calibrate(self, size: int, seed: int) -> Calibration:
+        """Return a class-balanced sample of the training split, proven by hash to be in neither of the others.
+
+        Raises:
+            UserError: If there is no such photo, or one changed since the training.
+        """
+        sample = calibration.choose_sample(self.manifest, size, seed)
+        if not sample.files:
+            raise UserError(
+                f"Expected photos of the training split for calibration that are not in validation or test too, "
+                f"got none in {self.run}; train on other photos: {TRAIN}"
+            )
+        calibration.prove_unseen(sample.files, self.manifest)
+        described = calibration.describe_sample(sample, self.manifest, size, seed)
+        return Calibration(calibration.calibration_images(sample, self.image_size), described)
+
+    def describe_origin(self) -> dict[str, Any]:
+        """Return which model was converted."""
+        return {"model": "model.keras", "sha256": _sha256(self.run / "model.keras")}
 
     def describe(self, scheme: str) -> dict[str, Any]:
         """Return the metadata.json that travels in a model file of `scheme`; equal for equal runs."""

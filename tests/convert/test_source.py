@@ -63,3 +63,24 @@ def test_weights_that_hide_code_are_not_run(run):
     keras.Model(image, keras.layers.Dense(10)(hostile)).save(run / "model.keras")
     with pytest.raises(UserError, match=r"model\.keras does not load"):
         load_source(run)
+
+
+def test_the_splits_are_the_manifests(run):
+    splits = load_source(run).splits
+    dataset = json.loads((run / "dataset.json").read_text())
+    for name in ("validation", "test"):
+        files = [file for file in dataset["files"] if file["split"] == name]
+        assert splits[name].images.shape == (len(files), 32, 32, 3)
+        assert [dataset["labels"][index] for index in splits[name].truth] == [file["label"] for file in files]
+
+
+def test_a_training_split_that_is_judged_on_as_a_whole(run):
+    def copy_all(dataset):
+        hashes = {file["label"]: file["sha256"] for file in dataset["files"] if file["split"] == "test"}
+        for file in dataset["files"]:
+            if file["split"] == "train":
+                file["sha256"] = hashes[file["label"]]
+
+    edit(run / "dataset.json", copy_all)
+    with pytest.raises(UserError, match="got none in"):
+        load_source(run).calibrate(10, 0)

@@ -1,0 +1,125 @@
+"""conversion.json: what each file is and does, whatever conversion of the same model it came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convert.confidence import Confidence
+from convert.evaluation import Scores, Verdict
+from edge.errors import UserError
+from edge.run_folder import read_json
+
+NAME = "conversion.json"
+
+# A file counts as slower than float32 from here on; below it the machine's noise decides.
+SLOWER = 1.1
+# What float32 may be off Keras: rounding in another order, not another model.
+CLOSE = 1e-4
+
+
+@dataclass(frozen=True)
+class Converted:
+    """One converted file and what it does.
+
+    Attributes:
+        path: The file, where it lies in the end.
+        scheme: Such as "int8".
+        batch: Images in a call; None where that is free.
+        calibration: "n" and "seed" of the photos that set its ranges; None where none did.
+        size_bytes: Its size.
+        sha256: Its hash, in hex.
+        scores: What it gave each photo, by split: (N, classes).
+        verdicts: Its answers beside Keras's, by split.
+        reported: The split that `verdict` is of.
+        confidence: Its temperature and threshold; None where no truth is known.
+        seconds: Time that the conversion itself took.
+        latency_ratio: Its latency over that of the float32 file of the same format, measured in turn.
+    """
+
+    path: Path
+    scheme: str
+    batch: int | None
+    calibration: dict[str, int] | None
+    size_bytes: int
+    sha256: str
+    scores: Mapping[str, Scores]
+    verdicts: Mapping[str, Verdict]
+    reported: str
+    confidence: Confidence | None
+    seconds: float
+    latency_ratio: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Its answers on the split that is reported: test where there is one."""
+        return self.verdicts[self.reported]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is worse than float32, or than float32 should be: a sentence each."""
+        warnings = []
+        verdict = self.verdict
+        if self.latency_ratio > SLOWER:
+            warnings.append(f"slower than float32 on this machine: {self.latency_ratio:.2f} of its latency")
+        if verdict.drop_interval is not None and verdict.drop_interval[0] > 0:
+            warnings.append(f"loses accuracy beyond chance: {verdict.drop_points:.1f} points")
+        if self.scheme == "float32" and verdict.largest_difference > CLOSE:
+            warnings.append(f"scores differ from Keras's by up to {verdict.largest_difference:.1g}, more than {CLOSE}")
+        return warnings
+
+    def describe(self) -> dict[str, Any]:
+        """Return the file's entry of conversion.json."""
+        confidence = self.confidence
+        return {
+            "scheme": self.scheme,
+            "batch": describe_batch(self.batch),
+            **({} if self.calibration is None else {"calibration": self.calibration}),
+            "size_bytes": self.size_bytes,
+            "sha256": self.sha256,
+            **{split: verdict.describe() for split, verdict in self.verdicts.items()},
+            **(
+                {} if confidence is None else {"temperature": confidence.temperature, "threshold": confidence.threshold}
+            ),
+            "latency_ratio": self.latency_ratio,
+            "conversion_seconds": round(self.seconds, 3),
+            "warnings": self.warnings,
+        }
+
+
+def describe_batch(batch: int | None) -> int | str:
+    """Return a batch as it is written: "dynamic" for a free one."""
+    return "dynamic" if batch is None else batch
+
+
+def kept_entries(folder: Path, origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of an earlier conversion.json that still hold.
+
+    A conversion for float16 must not make those of int8, made before, files that nobody vouches for.
+
+    Args:
+        folder: Where the files lie.
+        origin: What `Convertible.describe_origin` gives: entries of another model, or of other settings, are dropped.
+
+    Returns:
+        Entries by file name, of files that are as they were.
+    """
+    try:
+        before = read_json(folder / NAME, "python -m convert.quantize")
+    except UserError:  # none, or damaged: then nothing is known
+        return {}
+    files = before.get("files")
+    if before.get("origin") != origin or not isinstance(files, dict):
+        return {}
+    return {name: entry for name, entry in files.items() if _is_as_it_was(folder / Path(name).name, entry)}
+
+
+def _is_as_it_was(path: Path, entry: Any) -> bool:
+    """Tell whether a file is the one that an entry is about."""
+    try:
+        return isinstance(entry, dict) and hashlib.sha256(path.read_bytes()).hexdigest() == entry.get("sha256")
+    except OSError:
+        return False
