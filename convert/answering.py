@@ -90,9 +90,12 @@ class _OnnxBatches:
         self._session: Any = onnxruntime.InferenceSession(path.read_bytes(), options)
         (self._input,), (self._output,) = self._session.get_inputs(), self._session.get_outputs()
         self._dtype = np.uint8 if self._input.type == "tensor(uint8)" else np.float32
+        # As in `edge.runtimes`: a .onnx says no scale for its output, and scores lie in 0-1.
+        self._scale = np.float32(1 / 255) if self._output.type == "tensor(uint8)" else np.float32(1)
         self.batch = batch
 
     def scores(self, images: Images) -> Scores:
         """Return the scores of a batch; see `Answerer.scores`."""
         (answer,) = self._session.run([self._output.name], {self._input.name: images.astype(self._dtype)})
-        return np.asarray(answer, np.float32)
+        scores: Scores = np.asarray(answer, np.float32) * self._scale
+        return scores

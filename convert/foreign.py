@@ -19,6 +19,7 @@ from convert.foreign_request import RAW, Request
 from convert.source import Calibration
 from edge import preprocess
 from edge.errors import UserError
+from edge.golden import GoldenSample
 
 # Photos held back beyond these would cost minutes and tell no more: 95 % of the time the share is 3 points right.
 _MOST_HELD_BACK = 1000
@@ -58,6 +59,10 @@ class ForeignSource:
     def calibrate(self, size: int, seed: int) -> Calibration:
         """Return the photos that were set apart when the model was loaded, for this size and seed."""
         return self.calibration
+
+    def choose_golden(self, seed: int) -> list[GoldenSample]:
+        """Return none: whose the photos are, and under which licence, nobody told."""
+        return []
 
     def describe(self, scheme: str) -> dict[str, Any]:
         """Return the metadata.json that travels in a model file of `scheme`."""

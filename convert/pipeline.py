@@ -10,7 +10,7 @@ import hashlib
 import io
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ import numpy as np
 from convert import confidence, evaluation, one_file, record, schemes
 from convert.confidence import Confidence
 from convert.evaluation import Scores, Split, Verdict
+from convert.golden import expect_scores
 from convert.record import Converted
 from convert.schemes import Materials, Scheme
 from convert.source import Calibration, Convertible
+from edge.golden import GoldenSample
 from edge.run_folder import write_json, write_whole
 from train.contenders import peak_bytes
 
@@ -40,6 +42,7 @@ class Settings:
         calibration_size: Photos that set the int8 ranges.
         seed: Fixes the choice of those photos.
         num_threads: Threads of the runtimes while they answer and are timed.
+        golden: Whether a few photos of the training split travel in the files, for devices to replay.
     """
 
     schemes: tuple[str, ...]
@@ -47,6 +50,7 @@ class Settings:
     calibration_size: int = 300
     seed: int = 0
     num_threads: int = 1
+    golden: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ def convert(source: Convertible, settings: Settings, step: Step, advance: Advanc
     step("Reading the photos")
     splits = source.splits
     calibrated = source.calibrate(settings.calibration_size, settings.seed)
+    # `edge` replays them, and takes no file of a larger batch.
+    golden = source.choose_golden(settings.seed) if settings.golden and settings.batch in (1, None) else []
     reference = {name: evaluation.run_model(source.model, split.images) for name, split in splits.items()}
     # Beside the files and moved there when all is done: a conversion that fails leaves the old files together.
     with tempfile.TemporaryDirectory(prefix=".converting-", dir=source.folder) as folder:
@@ -105,7 +111,7 @@ def convert(source: Convertible, settings: Settings, step: Step, advance: Advanc
         peak = peak_bytes() or None
         step("Asking every file about every photo")
         answered = [
-            _ask(scheme, Path(folder, scheme.file_name), materials, source, reference, settings, advance)
+            _ask(scheme, Path(folder, scheme.file_name), materials, source, reference, golden, settings, advance)
             for scheme in rows
         ]
         step("Timing each file beside float32")
@@ -144,6 +150,7 @@ def convert(source: Convertible, settings: Settings, step: Step, advance: Advanc
             "origin": source.describe_origin(),
             "keras": {name: _judge_keras(reference[name], split) for name, split in splits.items()},
             "calibration": calibrated.described,
+            "golden_samples": len(golden),
             "notes": list(source.notes),
             "peak_bytes": peak,
             "files": {**{name: entry for name, entry in kept.items() if name not in described}, **described},
@@ -166,6 +173,7 @@ def _ask(
     materials: Materials,
     source: Convertible,
     reference: Mapping[str, Scores],
+    golden: Sequence[GoldenSample],
     settings: Settings,
     advance: Advance,
 ) -> _Answered:
@@ -182,7 +190,7 @@ def _ask(
     refitted = _refit(scores, source)
     metadata = {**source.describe(scheme.name), **(refitted.metadata if refitted else {})}
     embed = one_file.embed_in_onnx if path.suffix == ".onnx" else one_file.embed_in_tflite
-    write_whole(path, embed(content, metadata))
+    write_whole(path, embed(content, metadata, expect_scores(golden, path)))
     return _Answered(path, scores, verdicts, refitted)
 
 

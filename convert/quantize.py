@@ -46,7 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     def run(step: Step, advance: Advance) -> Conversion:
         from convert import pipeline
 
-        settings = pipeline.Settings(schemes, given.batch, given.calibration_size, given.seed, given.num_threads)
+        settings = pipeline.Settings(
+            schemes, given.batch, given.calibration_size, given.seed, given.num_threads, golden=not given.no_golden
+        )
         step("Loading the model")
         return pipeline.convert(load.source(), settings, step, advance)
 
@@ -94,6 +96,8 @@ def _run(flags: argparse.ArgumentParser, given: argparse.Namespace) -> _Load:
 
 def _foreign(flags: argparse.ArgumentParser, given: argparse.Namespace) -> _Load:
     """Return the foreign model that is meant."""
+    if given.run != flags.get_default("run"):
+        flags.error("--run and --model are two models: name one")
     if given.labels is None or given.calibration is None:
         flags.error("--model needs --labels FILE and --calibration FOLDER")
     from convert import foreign_request
@@ -170,6 +174,9 @@ def _flags() -> argparse.ArgumentParser:
         type=_positive_number,
         metavar="X",
         help="exit 1 when an int8 file isn't X times as fast as float32; all files are written first",
+    )
+    flags.add_argument(
+        "--no-golden", action="store_true", help="no photos of the training split in the files: for private ones"
     )
     add_num_threads_flag(flags)
     foreign = flags.add_argument_group("a foreign model, instead of --run")

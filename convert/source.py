@@ -19,7 +19,9 @@ import tf_keras as keras
 import edge
 from convert import calibration
 from convert.evaluation import Split
+from convert.golden import choose_golden
 from edge.errors import UserError
+from edge.golden import GoldenSample
 from edge.run_folder import read_json
 from train.dataset import Manifest, read_manifest
 from train.pixels import load_images
@@ -66,6 +68,9 @@ class Convertible(Protocol):
 
     def calibrate(self, size: int, seed: int) -> Calibration:
         """Return calibration images, none of which is in `splits`."""
+
+    def choose_golden(self, seed: int) -> list[GoldenSample]:
+        """Return samples that may travel in the files, still without scores; none where no photo may."""
 
     def describe(self, scheme: str) -> dict[str, Any]:
         """Return the metadata.json that travels in a model file of `scheme`; equal for equal models."""
@@ -139,6 +144,10 @@ class Source:
         calibration.prove_unseen(sample.files, self.manifest)
         described = calibration.describe_sample(sample, self.manifest, size, seed)
         return Calibration(calibration.calibration_images(sample, self.image_size), described)
+
+    def choose_golden(self, seed: int) -> list[GoldenSample]:
+        """Return samples of the training split."""
+        return choose_golden(self.manifest, self.image_size, seed=seed)
 
     def describe_origin(self) -> dict[str, Any]:
         """Return which model was converted."""

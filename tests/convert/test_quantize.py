@@ -11,7 +11,7 @@ import pytest
 
 from convert.pipeline import Conversion
 from convert.quantize import _require_speedup, main
-from edge.errors import UserError
+from edge import Classifier, UserError
 from tests.convert.test_record import converted
 
 
@@ -79,7 +79,6 @@ def test_the_command_writes_files_that_the_bare_runtime_confirms(run, capsys):
 
 
 def test_each_file_carries_a_temperature_and_threshold_of_its_own(run):
-    from edge import Classifier
     from edge.confidence import temper
     from train.dataset import read_manifest
     from train.pixels import load_images
@@ -98,6 +97,7 @@ def test_each_file_carries_a_temperature_and_threshold_of_its_own(run):
         stands = temper(scores, entry["temperature"]).max(axis=1) >= entry["threshold"]["value"]
         assert entry["threshold"]["validation"]["accepted"] == pytest.approx(stands.mean())
         assert entry["threshold"]["validation"]["accuracy_of_accepted"] == pytest.approx(right[stands].mean())
+        assert len(classifier.metadata["golden"]) == conversion["golden_samples"] > 0
     temperatures = {entry["temperature"] for entry in conversion["files"].values()}
     assert len(temperatures) > 1
 
@@ -161,8 +161,6 @@ def test_a_speedup_is_the_inverse_of_a_latency(tmp_path, least, is_told):
 
 
 def test_a_foreign_model(digits_run, digits_photos, tmp_path, capsys):
-    from edge import Classifier
-
     shutil.copy(digits_run / "model.keras", tmp_path / "theirs.keras")
     (tmp_path / "labels.txt").write_text("".join(f"{number}\n" for number in range(10)))
     (tmp_path / "photos").mkdir()
@@ -184,7 +182,8 @@ def test_a_foreign_model(digits_run, digits_photos, tmp_path, capsys):
 
 
 def test_the_float32_files_alone(run, capsys):
-    assert main(["--run", str(run), "--float32"]) == 0
+    assert main(["--run", str(run), "--float32", "--no-golden"]) == 0
+    assert "golden" not in Classifier(run / "model_float32.tflite").metadata
     assert sorted(path.name for path in run.glob("model_*")) == ["model_float32.onnx", "model_float32.tflite"]
 
 
@@ -233,6 +232,7 @@ def test_a_photo_that_changed_since_the_training(run, digits_photos, tmp_path, c
     ("flags", "said"),
     [
         (["--model", "x.keras"], "--model needs --labels FILE and --calibration FOLDER"),
+        (["--model", "x.keras", "--run", "x"], "--run and --model are two models"),
         (["--labels", "x.txt"], "--labels is about a foreign model: add --model"),
         (["--input-range", "0", "1"], "--input-range is about a foreign model"),
         (["--float32", "--require-speedup", "2"], "--require-speedup is about int8 files"),
