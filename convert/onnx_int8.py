@@ -1,6 +1,7 @@
 """A float32 .onnx to int8: QDQ, uint8 in and out, small, and with no operation left in float.
 
-onnxruntime's own quantizer does the work; what is around it makes the file small and fast, and the same on every device.
+onnxruntime's own quantizer does the work; what is around it makes the file small and fast, and its answers the same on
+every device.
 """
 
 from __future__ import annotations
@@ -52,11 +53,13 @@ def to_int8(float32_onnx: bytes, images: npt.NDArray[np.uint8], *, ranges: Range
             weight_type=QuantType.QInt8,
             per_channel=True,
             calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"TensorQuantOverrides": overrides},
+            # The second: a flattening or pooling right behind the input is quantized too.
+            extra_options={"TensorQuantOverrides": overrides, "ForceQuantizeNoInputCheck": True},
         )
         quantized = onnx.load(folder / "int8.onnx")
     take_raw_pixels(quantized, pixels)
     _give_raw_scores(quantized)
+    _split_gemms(quantized)
     return _pack(quantized)
 
 
@@ -165,6 +168,24 @@ def _give_raw_scores(proto: Any) -> None:
     for node in graph.node:
         node.output[:] = [answer.name if name == last.input[0] else name for name in node.output]
     answer.type.tensor_type.elem_type = TensorProto.UINT8
+
+
+def _split_gemms(proto: Any) -> None:
+    """Write Gemm as MatMul and Add, in place: OpenCV fails on an int8 Gemm, onnxruntime puts them together again."""
+    from onnx import helper
+
+    for place, node in reversed(list(enumerate(proto.graph.node))):
+        others = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+        plain = others.get("alpha", 1) == 1 == others.get("beta", 1) and not (
+            others.get("transA") or others.get("transB")
+        )
+        if node.op_type != "Gemm" or len(node.input) != 3 or not plain:
+            continue
+        product = f"{node.output[0]}/product"
+        proto.graph.node.insert(place + 1, helper.make_node("Add", [product, node.input[2]], [node.output[0]]))
+        node.op_type = "MatMul"
+        node.output[0] = product
+        del node.input[2:], node.attribute[:]
 
 
 def _pack(proto: Any) -> bytes:

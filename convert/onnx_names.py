@@ -90,12 +90,12 @@ def merge_constants(proto: Any) -> None:
 
 
 def _has_subgraphs(proto: Any) -> bool:
-    """Tell whether a node holds a graph of its own, whose names reach out into this one; such a model stays as it is."""
+    """Tell whether a node holds a graph of its own, whose names reach out; such a model stays as it is."""
     return any(each.HasField("g") or each.graphs for node in proto.graph.node for each in node.attribute)
 
 
 def _fixed_names(proto: Any) -> dict[str, str]:
-    """Return the names that stay: of inputs and outputs, and "", which stands for an optional input that is left out."""
+    """Return the names that stay: of inputs and outputs, and "", an optional input that is left out."""
     return {"": ""} | {each.name: each.name for each in [*proto.graph.input, *proto.graph.output]}
 
 

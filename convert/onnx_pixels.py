@@ -2,11 +2,13 @@
 
 The layer that scales them is a multiplication and an addition, which an integer tensor says by itself: `scale` times
 (pixel - `zero_point`). What the zero point leaves over, half a grey level at most, goes into the bias. Left in the
-graph they would be two more passes over the picture and, where -1 to 1 has no integer zero point, a rounding of each pixel.
+graph they would be two more passes over the picture and, where -1 to 1 has no integer zero point, a rounding of each
+pixel.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +60,7 @@ def cut_off_scaling(proto: Any) -> Pixels:
         if len(users) != 1:
             return RAW
         (node,) = users
-        if node.op_type == "Conv" and node.input[0] == name and node.input[1] in constants:
+        if node.op_type == "Conv" and node.input[0] == name and set(node.input[1:]) <= set(constants):
             break
         if node.op_type == "Transpose" and not to_nchw and list(node.attribute[0].ints) == _TO_NCHW:
             to_nchw = True
@@ -89,34 +91,44 @@ def cut_off_scaling(proto: Any) -> Pixels:
 
 
 def take_raw_pixels(proto: Any, pixels: Pixels) -> None:
-    """Let a quantized graph take (N, height, width, 3) uint8, in place: without the QuantizeLinear that it begins with."""
+    """Let a quantized graph take (N, height, width, 3) uint8, in place, without the QuantizeLinear at its start."""
     from onnx import TensorProto, helper
 
     graph = proto.graph
     given = graph.input[0]
-    (quantize,) = [node for node in graph.node if given.name in node.input]
+    users = [node for node in graph.node if given.name in node.input]
     shape = [dim.dim_value or dim.dim_param for dim in given.type.tensor_type.shape.dim]
-    name = quantize.output[0]
-    graph.node.remove(quantize)
-    if pixels.to_nchw:
+    if [node.op_type for node in users] != ["QuantizeLinear"]:  # it begins with something that was left in float
+        _rewire(users, given.name, f"{given.name}/real")
+        cast = helper.make_node("Cast", [given.name], [f"{given.name}/real"], to=TensorProto.FLOAT)
+        graph.node.insert(0, cast)
+    elif pixels.to_nchw:
         shape = [shape[0], shape[2], shape[3], shape[1]]
-        graph.node.insert(0, helper.make_node("Transpose", [given.name], [name], perm=_TO_NCHW))
+        transpose = helper.make_node("Transpose", [given.name], [users[0].output[0]], perm=_TO_NCHW)
+        graph.node.remove(users[0])
+        graph.node.insert(0, transpose)
     else:
-        for node in graph.node:
-            node.input[:] = [given.name if each == name else each for each in node.input]
+        _rewire(graph.node, users[0].output[0], given.name)
+        graph.node.remove(users[0])
     given.CopyFrom(helper.make_tensor_value_info(given.name, TensorProto.UINT8, shape))
+
+
+def _rewire(nodes: Iterable[Any], old: str, new: str) -> None:
+    """Let nodes take the tensor `new` in place of `old`."""
+    for node in nodes:
+        node.input[:] = [new if name == old else name for name in node.input]
 
 
 def _add_to_bias(proto: Any, convolution: Any, value: float) -> None:
     """Let a convolution answer as if `value` were added to its whole input, in place; its padding apart."""
     from onnx import numpy_helper
 
-    constants = {each.name: numpy_helper.to_array(each) for each in proto.graph.initializer}
-    weights = constants[convolution.input[1]]
-    bias = constants[convolution.input[2]] if len(convolution.input) > 2 else np.zeros(len(weights), np.float32)
     if not value:
         return
+    constants = {each.name: each for each in proto.graph.initializer}
     name = f"{convolution.output[0]}/bias"
-    total = bias.astype(np.float64) + value * weights.astype(np.float64).sum(axis=(1, 2, 3))
-    proto.graph.initializer.append(numpy_helper.from_array(total.astype(np.float32), name))
+    bias = value * numpy_helper.to_array(constants[convolution.input[1]]).astype(np.float64).sum(axis=(1, 2, 3))
+    if len(convolution.input) > 2:
+        bias += numpy_helper.to_array(constants[convolution.input[2]])
+    proto.graph.initializer.append(numpy_helper.from_array(bias.astype(np.float32), name))
     convolution.input[:] = [*convolution.input[:2], name]

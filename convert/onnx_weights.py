@@ -4,7 +4,8 @@ x86 without VNNI multiplies uint8 activations with int8 weights in pairs and add
 which saturates beyond 32,767: 255 * (127 + 127) is twice that. The file then answers otherwise on such a laptop than
 on a Raspberry Pi. onnxruntime's remedies are weights of 7 bits everywhere, or another kernel that is as slow as
 float. Here each channel's scale is as small as it can be with no pair of one sign beyond 128: 255 * 128 fits. Few
-channels have their two largest weights side by side, so that costs a fraction of a bit rather than one.
+channels have their two largest weights side by side, so that costs a fraction of a bit rather than one. Depthwise
+convolutions have kernels that multiply one by one, in 32 bits, and so the whole range.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 _LARGEST, _LARGEST_PAIR = 127, 128
+_SMALLEST = 1e-30  # of a scale: weights below are nothing, and float32 has few digits left for them
 
 
 def choose_scales(proto: Any) -> dict[str, tuple[int, npt.NDArray[np.float32]]]:
@@ -32,32 +34,41 @@ def choose_scales(proto: Any) -> dict[str, tuple[int, npt.NDArray[np.float32]]]:
             continue
         weights = numpy_helper.to_array(constants[node.input[1]])
         if node.op_type == "Conv":
-            axis = 0
-            rows = np.moveaxis(weights, 1, -1).reshape(len(weights), -1)  # the kernels walk channels first, then places
+            axis, rows = (
+                0,
+                np.moveaxis(weights, 1, -1).reshape(len(weights), -1),
+            )  # the kernels walk channels, then places
         elif weights.ndim == 2:
             transposed = node.op_type == "Gemm" and any(each.name == "transB" and each.i for each in node.attribute)
-            axis = 0 if transposed else 1
-            rows = weights if transposed else weights.T
+            axis, rows = (0, weights) if transposed else (1, weights.T)
         else:
             continue
-        chosen[node.input[1]] = axis, scales_of(rows)
+        in_pairs = node.op_type != "Conv" or weights.shape[1] > 1
+        chosen[node.input[1]] = axis, scales_of(rows, in_pairs=in_pairs)
     return chosen
 
 
-def scales_of(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the scales (channels,) for weights (channels, n) in the order in which the kernels multiply them."""
-    rows = rows.astype(np.float64)
-    if rows.shape[1] % 2:
-        rows = np.pad(rows, ((0, 0), (0, 1)))
-    pairs = rows.reshape(len(rows), -1, 2)
-    largest = np.abs(rows).max(axis=1) / _LARGEST
-    sums = np.maximum(np.maximum(pairs, 0).sum(axis=2), np.maximum(-pairs, 0).sum(axis=2)).max(axis=1) / _LARGEST_PAIR
-    scales = np.maximum(largest, sums)
-    # Both of a pair may round up; then the scale grows until none is beyond.
-    for _ in range(8):
-        whole = np.rint(pairs / np.where(scales > 0, scales, 1)[:, None, None])
-        over = np.maximum(np.maximum(whole, 0).sum(axis=2), np.maximum(-whole, 0).sum(axis=2)).max(axis=1)
-        if (over <= _LARGEST_PAIR).all():
-            break
-        scales = np.where(over > _LARGEST_PAIR, scales * (over + 0.5) / (_LARGEST_PAIR + 0.5), scales)
-    return np.where(scales > 0, scales, 1).astype(np.float32)
+def scales_of(rows: npt.NDArray[np.float32], *, in_pairs: bool) -> npt.NDArray[np.float32]:
+    """Return the scales (channels,) of weights.
+
+    Args:
+        rows: Weights (channels, n) in the order in which the kernels multiply them.
+        in_pairs: Whether no pair may add up to more than fits in 16 bits with any activations.
+    """
+    pairs = np.pad(rows.astype(np.float32), ((0, 0), (0, rows.shape[1] % 2))).reshape(len(rows), -1, 2)
+    scales = np.abs(pairs).max(axis=(1, 2)) / np.float32(_LARGEST)
+    if in_pairs:
+        scales = np.maximum(scales, _largest_sums(pairs) / np.float32(_LARGEST_PAIR + 1))  # both may be rounded down
+    scales = np.where(scales > _SMALLEST, scales, np.float32(1))  # a channel of nothing but zeros
+    beyond = np.arange(len(rows) if in_pairs else 0)
+    while len(beyond):
+        whole = np.rint(pairs[beyond] / scales[beyond, None, None])
+        beyond = beyond[_largest_sums(whole) > _LARGEST_PAIR]
+        scales[beyond] *= np.float32(1.002)  # little by little: a coarse step would cost resolution
+    return scales
+
+
+def _largest_sums(pairs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return for each channel the largest that a pair (channels, n, 2) adds up to if activations pick the worst."""
+    positive, negative = np.maximum(pairs, 0).sum(axis=2), np.maximum(-pairs, 0).sum(axis=2)
+    return np.maximum(positive, negative).max(axis=1)

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import tf_keras as keras
 
-from convert import to_onnx, to_tflite
+from convert import onnx_int8, to_onnx, to_tflite
 
 # What the files of every other scheme are judged by and timed beside.
 REFERENCE = "float32"
+_FLOAT_ONNX = f"model_{REFERENCE}.onnx"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ SCHEMES = (
     Scheme("dynamic_range", ".tflite", lambda m: to_tflite.to_dynamic_range(m.model, m.batch)),
     Scheme("int8", ".tflite", lambda m: to_tflite.to_int8(m.model, m.images, m.batch), is_calibrated=True),
     Scheme("float32", ".onnx", lambda m: to_onnx.to_float32(m.model, m.batch)),
+    Scheme("float16", ".onnx", lambda m: to_onnx.to_float16(m.model, m.batch)),
+    Scheme("int8", ".onnx", lambda m: onnx_int8.to_int8(m.made[_FLOAT_ONNX], m.images), is_calibrated=True),
 )
 
 

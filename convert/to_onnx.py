@@ -18,7 +18,7 @@ OPSET = 17  # what onnxruntime, OpenCV's dnn and onnxruntime-web all read
 
 
 def to_float32(model: keras.Model, batch: int | None = 1) -> bytes:
-    """Convert without quantization: raw pixels float32 (batch, height, width, 3) in, scores float32 (batch, classes) out.
+    """Convert without quantization: raw pixels float32 (batch, height, width, 3) in, scores float32 (batch, n) out.
 
     Equal models give equal bytes; the tensors bear the names of the Keras layers.
 

@@ -115,8 +115,9 @@ class OnnxRuntime:
         options.intra_op_num_threads = num_threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # A model from bytes would take the files that it names from the working directory; inside a file are none.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path))
         try:
-            # From bytes it has no folder to load other files from, whatever the model names.
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
             inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
             properties = self._session.get_modelmeta().custom_metadata_map
@@ -131,6 +132,8 @@ class OnnxRuntime:
         self.input_shape = tuple([1, *shape[1:]] if shape[:1] == [-1] else shape)  # a free batch takes one image too
         # `Classifier` refuses all but uint8 and float32, by name.
         self.input_dtype = _ONNX_DTYPES.get(inputs[0].type, np.dtype(object))
+        # A .onnx says no scale for its output; scores, which lie in 0-1, have this one in every file of ours.
+        self._scale = np.float32(1 / 255) if outputs[0].type == "tensor(uint8)" else np.float32(1)
         self.embedded = read_properties(path, properties)
         self._batch: npt.NDArray[Any] | None = None  # made at the first call: by then the shape was found sane
 
@@ -139,8 +142,9 @@ class OnnxRuntime:
         if self._batch is None:
             self._batch = np.empty((1, *image.shape), self.input_dtype)
         self._batch[0] = image
-        scores = self._session.run(self._output_names, {self._input_name: self._batch})[0]
-        return np.asarray(scores, np.float32).reshape(-1)
+        raw = self._session.run(self._output_names, {self._input_name: self._batch})[0]
+        scores: Scores = np.asarray(raw, np.float32).reshape(-1) * self._scale
+        return scores
 
 
 def _reason(error: Exception) -> str:
