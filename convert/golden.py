@@ -81,6 +81,8 @@ def expect_scores(samples: Sequence[GoldenSample], path: Path) -> list[GoldenSam
         samples: Golden samples, with or without scores of another file.
         path: The very model that will carry them, embedded in or not yet.
     """
+    if not samples:
+        return []
     classifier = Classifier(path)
     return [
         dataclasses.replace(

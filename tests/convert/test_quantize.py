@@ -45,7 +45,9 @@ def test_the_command_writes_files_that_the_bare_runtime_confirms(run, capsys):
     assert "model_int8.tflite" in out
     assert "Converting to model_float32.onnx" in err
     conversion = json.loads((run / "conversion.json").read_text())
-    assert set(conversion["files"]) == {"model_float32.tflite", "model_int8.tflite", "model_float32.onnx"}
+    assert set(conversion["files"]) == {
+        f"model_{scheme}{suffix}" for scheme in ("float32", "int8") for suffix in (".tflite", ".onnx")
+    }
     assert conversion["calibration"]["n"] == conversion["calibration"]["asked"] == 50
     assert (conversion["calibration"]["split"], conversion["calibration"]["seed"]) == ("train", 0)
     assert conversion["calibration"]["in_validation_or_test"] == 0
