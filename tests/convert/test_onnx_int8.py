@@ -199,7 +199,7 @@ def test_a_model_that_ends_without_a_softmax_gives_real_numbers(images):
 def test_edge_reads_it_with_its_metadata(float32, int8, images, tmp_path):
     from edge import Classifier
 
-    metadata = {"labels": ["a", "b", "c"], "scheme": "int8"}
+    metadata = {"labels": ["a", "b", "c"], "scheme": "int8", "image_size": [24, 16]}
     path = tmp_path / "model.onnx"
     path.write_bytes(one_file.embed_in_onnx(int8, metadata))
     onnx.checker.check_model(str(path), full_check=True)
