@@ -32,7 +32,7 @@ _NEEDED = (
 )
 _STEPS = 9
 
-# Falling to 0 within twelve epochs, the learning rate gets the CNN nearly as far as thirty do, on two slow cores too.
+# Twelve epochs, with a learning rate that has fallen to 0 by then, keep the demo short on two slow cores.
 _CNN = ("--epochs", "12", "--schedule", "cosine")
 _HEAD = ("--model", "efficientnet_lite0", "--head-only")
 
