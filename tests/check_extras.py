@@ -139,7 +139,7 @@ def _declared_extras(wheel: Path) -> list[str]:
 def _check(name: str, wheel: Path, environment: Path, *, resolve_only: bool) -> str:
     """Install one extra (or the bare base) into a new environment, import what it serves, say how it went."""
     extra = EXTRAS.get(name, Extra("", "", ""))
-    python = _find_python(extra.newest_python)
+    python = find_python(extra.newest_python)
     if python is None:
         return "skipped: needs Python 3.10 or 3.11, found none on PATH"
     uv = [sys.executable, "-m", "uv"]
@@ -157,7 +157,7 @@ def _check(name: str, wheel: Path, environment: Path, *, resolve_only: bool) -> 
     return f"ok: {installed}"
 
 
-def _find_python(newest: tuple[int, int] | None) -> str | None:
+def find_python(newest: tuple[int, int] | None) -> str | None:
     """Return a Python no newer than `newest`: this one where it will do, else one on PATH."""
     if newest is None or sys.version_info[:2] <= newest:
         return sys.executable

@@ -1,0 +1,56 @@
+"""Who reads our files: each consumer with its program and the environment that it runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAMS = Path(__file__).parent / "programs"
+PAGES = Path(__file__).parent / "pages"
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """One reader of model files.
+
+    Attributes:
+        name: As the table shows it.
+        suffix: Of the files that it reads.
+        environment: Where its program runs: a name of `tests.consumers.environments`.
+        program: File in `programs/`; called as `PROGRAM MODEL PHOTOS ANSWER ARGUMENT...`.
+        arguments: What the program gets besides.
+        sees_labels: Whether it has a way to the labels in the file, so that missing them is a fault.
+        prepare: Makes of (model, labels, folder) what the program gets in the model's place; None: the file itself.
+    """
+
+    name: str
+    suffix: str
+    environment: str
+    program: str
+    arguments: tuple[str, ...] = ()
+    sees_labels: bool = True
+    prepare: Callable[[Path, list[str], Path], Path] | None = None
+
+
+def _frigate_folder(model: Path, labels: list[str], folder: Path) -> Path:
+    """Lay a model out for Frigate."""
+    from convert.frigate import write_frigate
+
+    write_frigate(model, labels, folder)
+    return folder
+
+
+# The first of each suffix is the one that the others are compared with.
+CONSUMERS = (
+    Consumer("ai-edge-litert", ".tflite", "development", "tflite_interpreter.py", ("ai_edge_litert",)),
+    Consumer("tflite-runtime", ".tflite", "edge-legacy", "tflite_interpreter.py", ("tflite_runtime",)),
+    Consumer("tf.lite.Interpreter", ".tflite", "development", "tflite_interpreter.py", ("tensorflow",)),
+    Consumer("MediaPipe ImageClassifier", ".tflite", "mediapipe", "mediapipe_tasks.py"),
+    Consumer("LiteRT.js", ".tflite", "browser", "chromium.py", (str(PAGES / "litert.js"),), sees_labels=False),
+    Consumer("Frigate's loader", ".tflite", "edge", "frigate.py", prepare=_frigate_folder),
+    Consumer("onnxruntime", ".onnx", "development", "onnx_runtime.py"),
+    Consumer("OpenCV's dnn", ".onnx", "edge", "opencv_dnn.py", sees_labels=False),
+    Consumer("OpenCV's dnn, older", ".onnx", "edge-legacy", "opencv_dnn.py", sees_labels=False),
+    Consumer("onnxruntime-web", ".onnx", "browser", "chromium.py", (str(PAGES / "onnxruntime.js"),), sees_labels=False),
+)
