@@ -5,10 +5,10 @@ RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check bench extras lock
+.PHONY: help install demo test check bench consumers extras lock
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## fill .venv with all that development needs (another Python: make install PYTHON=python3.12)
 
@@ -26,12 +26,16 @@ check: install ## check format, lint and types
 bench: install ## measure the latency of the newest run's models
 	$(RUN) -m benchmarks.latency
 
+consumers: install ## ask all who read such files about a run's: the same labels and answers? (CONSUMERS="--run runs/mine")
+	$(RUN) -m tests.consumers $(CONSUMERS)
+
 extras: install ## install and import every extra in a clean environment (EXTRAS="edge web", EXTRAS=--with-gpu)
 	$(RUN) -m tests.check_extras $(EXTRAS)
 
 # --universal: one lock for every Python and processor, Raspberry Pi included. No index address enters a lock.
 COMPILE = $(RUN) -m uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	--no-header --no-annotate $(LOCKFLAGS) pyproject.toml
+MEDIAPIPE := 1.2.2
 DEVELOPMENT := edge train convert onnx web bench datasets dev
 
 lock: install ## write the locks after a change in pyproject.toml (newer releases: make lock LOCKFLAGS=--upgrade)
@@ -39,6 +43,7 @@ lock: install ## write the locks after a change in pyproject.toml (newer release
 	$(COMPILE) --extra edge --constraint requirements.lock --output-file edge/requirements.lock
 	$(COMPILE) --extra edge-display --constraint requirements.lock --output-file edge/requirements-display.lock
 	$(COMPILE) --extra edge-legacy --output-file edge/requirements-legacy.lock
+	echo mediapipe==$(MEDIAPIPE) | $(COMPILE:pyproject.toml=-) --output-file tests/consumers/mediapipe.lock
 
 # Made anew when the lock changes, so that it holds what the lock names and nothing else.
 $(VENV)/.locked: requirements.lock

@@ -39,6 +39,9 @@ def write_frigate(model: Path, labels: Sequence[str], folder: Path) -> None:
     if loaded.input_shape != (1, *IMAGE_SIZE, 3):
         height, width = loaded.input_shape[1:3]
         raise UserError(f"Frigate gives images of 224x224, {model} takes {height}x{width}; train with --image-size 224")
+    classes = len(loaded.invoke(np.zeros((*IMAGE_SIZE, 3), np.uint8)))
+    if classes != len(labels):
+        raise UserError(f"{model} has {classes} classes, got {len(labels)} labels; give those that it was trained with")
     for label in labels:
         if label.split() == [] or label != label.strip() or len(label.splitlines()) != 1:
             raise UserError(

@@ -41,10 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags.add_argument("--json", type=Path, metavar="FILE", help="also write the table as JSON")
     flags.add_argument("--markdown", type=Path, metavar="FILE", help="also put the table into FILE, between its marks")
     given = flags.parse_args(argv)
+    consumers = _choose(given.only)
     run = resolve_run(given.run)
     photos = read_photos(run, given.photos)
     rows = []
-    for row in ask_all(run, photos, _choose(given.only), prepare):
+    for row in ask_all(run, photos, consumers, prepare):
         print(f"{row.file}, {row.consumer}: {row.state}", file=sys.stderr)
         rows.append(row)
     print_table(rows)

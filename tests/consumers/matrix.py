@@ -82,7 +82,9 @@ def read_photos(run: Path, most: int | None) -> Photos:
         with np.load(path, allow_pickle=False) as file:
             images, names = file["images"], file["names"]
     except (OSError, KeyError, ValueError) as error:
-        raise UserError(f"Expected {path} of a conversion, got {error}; write it: convert.quantize") from error
+        raise UserError(
+            f"Expected {path} of a conversion, got {error}; write it: python -m convert.quantize"
+        ) from error
     if most is not None and most < len(images):
         images = images[np.linspace(0, len(images) - 1, most).astype(int)]
     return Photos(images, [str(name) for name in names])

@@ -7,6 +7,7 @@ node_modules, which is served beside it on loopback. No runtime of the browser h
 import json
 import sys
 import threading
+from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -35,16 +36,6 @@ MADE = {
 class Handler(SimpleHTTPRequestHandler):
     """Gives what is made here, and the files of node_modules."""
 
-    extensions_map = {
-        ".js": "text/javascript",
-        ".mjs": "text/javascript",
-        ".wasm": "application/wasm",
-        "": "text/plain",
-    }
-
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments, directory=modules)
-
     def do_GET(self) -> None:
         if self.path in MADE:
             kind, content = MADE[self.path]
@@ -63,7 +54,7 @@ class Handler(SimpleHTTPRequestHandler):
         pass
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=modules))
 threading.Thread(target=server.serve_forever, daemon=True).start()
 with sync_playwright() as playwright:
     # Chromium's own sandbox needs rights that root in a container hasn't; it meets nothing but our own server.

@@ -1,0 +1,279 @@
+"""Tries the consumer matrix: its judgement on worked numbers, its programs on the runtimes that are here anyway."""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+from tests.consumers import __main__ as command
+from tests.consumers import environments
+from tests.consumers.catalogue import CONSUMERS, PROGRAMS, Consumer
+from tests.consumers.environments import EnvironmentMissing
+from tests.consumers.judging import Answer, judge, read_answer
+from tests.consumers.matrix import ask_all, read_photos
+from tests.consumers.table import notes
+
+LABELS = ["cat", "dog"]
+LOCAL = ["ai-edge-litert", "tf.lite.Interpreter", "onnxruntime", "OpenCV's dnn"]
+
+
+def answer(scores, scale=0.0, labels=LABELS):
+    return Answer("1.0", np.array(scores, float), (scale, 0), labels)
+
+
+def this_python(name):
+    return sys.executable, []
+
+
+# --- judging
+
+
+def test_equal_answers_are_without_fault():
+    reference = answer([[0.9, 0.1], [0.2, 0.8]])
+    verdict = judge(answer([[0.90005, 0.09995], [0.2, 0.8]]), reference, LABELS, sees_labels=True)
+    assert (verdict.photos, verdict.same_top1, verdict.faults) == (2, 2, ())
+    assert verdict.largest_difference == pytest.approx(5e-5)
+
+
+def test_another_top_1_is_a_fault_that_names_the_photo():
+    verdict = judge(
+        answer([[0.9, 0.1], [0.50001, 0.49999]]), answer([[0.9, 0.1], [0.49999, 0.50001]]), LABELS, sees_labels=True
+    )
+    assert verdict.same_top1 == 1
+    assert verdict.faults == ("answers otherwise on 1 of 2 photos; photo 1: cat, not dog",)
+
+
+def test_a_tie_goes_to_the_lower_index():
+    reference = answer([[128 / 256, 128 / 256]], scale=1 / 256)
+    assert judge(answer([[128 / 256, 127 / 256]]), reference, LABELS, sees_labels=True).faults == ()
+    (fault,) = judge(answer([[127 / 256, 128 / 256]]), reference, LABELS, sees_labels=True).faults
+    assert "answers otherwise on 1 of 1 photos" in fault
+
+
+@pytest.mark.parametrize(("steps", "is_fault"), [(0, False), (1, False), (2, True)])
+def test_a_quantized_file_may_differ_by_one_step(steps, is_fault):
+    reference = answer([[200 / 256, 56 / 256]], scale=1 / 256)
+    verdict = judge(answer([[(200 + steps) / 256, 56 / 256]]), reference, LABELS, sees_labels=True)
+    assert bool(verdict.faults) == is_fault
+
+
+def test_a_float_file_may_not():
+    (fault,) = judge(answer([[0.802, 0.2]]), answer([[0.8, 0.2]]), LABELS, sees_labels=True).faults
+    assert fault == "scores differ by up to 0.002, at most 0.0001 was expected"
+
+
+@pytest.mark.parametrize(
+    ("seen", "fault"),
+    [
+        (["dog", "cat"], "sees the labels ['dog', 'cat'], not ['cat', 'dog']"),
+        (["cat"], "sees the labels ['cat'], not ['cat', 'dog']"),
+        (None, "sees no labels"),
+        ([], "sees no labels"),
+    ],
+)
+def test_labels_count_where_there_is_a_way_to_them(seen, fault):
+    reference = answer([[0.8, 0.2]])
+    assert judge(answer([[0.8, 0.2]], labels=seen), reference, LABELS, sees_labels=True).faults == (fault,)
+    assert judge(answer([[0.8, 0.2]], labels=seen), reference, LABELS, sees_labels=False).faults == ()
+
+
+def test_integers_become_scores_by_the_consumers_scale_or_by_the_references():
+    told = {"version": "2", "scores": [[3, 13]], "integers": True, "labels": None}
+    assert read_answer(told, 1, 2, (0.5, 1)).scores.tolist() == [[1.0, 6.0]]
+    told |= {"scale": 0.1, "zero_point": 3}
+    assert read_answer(told, 1, 2, (0.5, 1)).scores.tolist() == [[0.0, 1.0]]
+    told["integers"] = False
+    assert read_answer(told, 1, 2, (0.5, 1)).scores.tolist() == [[3.0, 13.0]]
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [([[1, 2, 3]], "2 photos and 2 classes"), ([[0.1, 0.9]], "got \\(1, 2\\)"), ([[0, float("nan")]] * 2, "finite")],
+)
+def test_scores_that_are_none(scores, words):
+    with pytest.raises(ValueError, match=words):
+        read_answer({"version": "2", "scores": scores, "integers": False, "labels": None}, 2, 2, (0.0, 0))
+
+
+# --- asking
+
+
+def test_the_runtimes_that_are_here_agree_about_a_real_run(digits_run, tmp_path):
+    for name in ("model_int8.tflite", "model_float32.onnx"):  # two: TensorFlow takes its time to start
+        (tmp_path / name).symlink_to(digits_run / name)
+    photos = read_photos(digits_run, 40)
+    assert len(photos.images) == 40
+    consumers = [each for each in CONSUMERS if each.name in LOCAL]
+    rows = list(ask_all(tmp_path, photos, consumers, this_python))
+    assert [(row.consumer, row.file) for row in rows] == [
+        *((name, "model_int8.tflite") for name in LOCAL[:2]),
+        *((name, "model_float32.onnx") for name in LOCAL[2:]),
+    ]
+    assert {row.reasons for row in rows} == {()}
+    assert {(row.state, row.photos, row.same_top1) for row in rows} == {("same", 40, 40)}
+    assert [row.labels for row in rows] == [10, 10, 10, None]
+    assert min(row.answers for row in rows) > 5
+    assert [row.largest_difference is None for row in rows] == [True, False, True, False]
+
+
+def program(folder, body):
+    """Write a consumer's program and return a consumer that runs it."""
+    path = folder / "program.py"
+    path.write_text(f"import json, sys\nimport numpy as np\nmodel, photos, answer = sys.argv[1:]\n{body}\n")
+    return Consumer("another", ".onnx", "here", str(path))
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("sys.exit('no such operator')", "exit code 1: no such operator"),
+        ("pass", "exit code 0: no word"),
+        (
+            "scores = [[float(k == 3) for k in range(10)] for _ in np.load(photos)['images']]\n"
+            "told = {'version': '7', 'scores': scores, 'integers': False, 'labels': [str(k) for k in range(10)]}\n"
+            "open(answer, 'w').write(json.dumps(told))",
+            "answers otherwise on ",
+        ),
+        ("open(answer, 'w').write('{}')", "'scores'"),
+        ("open(answer, 'w').write('nonsense')", "Expecting value"),
+    ],
+)
+def test_a_consumer_that_fails_or_answers_otherwise_is_red(digits_run, tmp_path, body, reason):
+    reference = next(each for each in CONSUMERS if each.suffix == ".onnx")
+    consumers = [reference, program(tmp_path, body)]
+    good, bad = ask_all(digits_run, read_photos(digits_run, 20), consumers, this_python)
+    assert (good.state, bad.state) == ("same", "differs")
+    assert bad.reasons[0].startswith(reason)
+
+
+def test_without_a_reference_nothing_passes(digits_run, tmp_path):
+    broken = program(tmp_path, "sys.exit('broken')")
+    other = next(each for each in CONSUMERS if each.suffix == ".onnx")
+    rows = list(ask_all(digits_run, read_photos(digits_run, 5), [broken, other], this_python))
+    assert [row.state for row in rows] == ["differs", "differs"]
+    assert rows[1].reasons == ("there is no reference to compare with",)
+
+
+def test_every_program_is_there_and_the_first_of_a_suffix_needs_no_environment():
+    assert all((PROGRAMS / each.program).is_file() for each in CONSUMERS)
+    for suffix in (".tflite", ".onnx"):
+        assert next(each for each in CONSUMERS if each.suffix == suffix).environment == "development"
+
+
+def test_photos_are_taken_evenly(tmp_path):
+    images = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1).repeat(3, axis=3)
+    np.savez(tmp_path / "eval.npz", images=images, labels=np.zeros(10, np.int64), names=np.array(["a", "b"]))
+    assert read_photos(tmp_path, 4).images[:, 0, 0, 0].tolist() == [0, 3, 6, 9]
+    assert len(read_photos(tmp_path, 11).images) == 10
+    assert read_photos(tmp_path, None).labels == ["a", "b"]
+
+
+# --- the command
+
+
+@pytest.fixture
+def small_matrix(monkeypatch):
+    """Ask two about .onnx files, in this environment."""
+    monkeypatch.setattr(command, "CONSUMERS", [each for each in CONSUMERS if each.name in LOCAL[2:]])
+    monkeypatch.setattr(command, "prepare", this_python)
+
+
+def test_the_command_writes_its_table(digits_run, small_matrix, tmp_path, capsys):
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n\n<!-- summary -->\nold\n<!-- end of summary -->\n\nend\n")
+    line = ["--run", str(digits_run), "--photos", "12", "--json", str(tmp_path / "m.json"), "--markdown", str(page)]
+    assert command.main(line) == 0
+    said = capsys.readouterr()
+    assert "model_float32.onnx, OpenCV's dnn: same" in said.err
+    assert "reference" in said.out
+    rows = json.loads((tmp_path / "m.json").read_text())["rows"]
+    assert [(row["consumer"], row["state"], row["same_top1"]) for row in rows] == [
+        ("onnxruntime", "same", 12),
+        ("OpenCV's dnn", "same", 12),
+    ]
+    lines = page.read_text().splitlines()
+    assert lines[:3] == ["# Page", "", "<!-- summary -->"]
+    assert lines[3] == (
+        "| consumer | version | file | photos | same top-1 | labels seen | largest difference | as expected |"
+    )
+    assert lines[6].startswith("| OpenCV's dnn | ")
+    assert " | model_float32.onnx | 12 | 12 | no way to | " in lines[6]
+    assert lines[-3:] == ["<!-- end of summary -->", "", "end"]
+
+
+def test_what_can_not_be_asked_here_is_said_and_what_differs_exits_1(digits_run, small_matrix, monkeypatch, capsys):
+    def prepare(name):
+        if name != "development":
+            raise EnvironmentMissing("npm is not installed")
+        return this_python(name)
+
+    monkeypatch.setattr(command, "prepare", prepare)
+    assert command.main(["--run", str(digits_run), "--photos", "5"]) == 0
+    assert "skipped: OpenCV's dnn: npm is not installed (model_float32.onnx)" in capsys.readouterr().out
+    monkeypatch.setattr(command, "prepare", lambda name: (shutil.which("false"), []))
+    assert command.main(["--run", str(digits_run), "--photos", "5"]) == 1
+    assert "differs: onnxruntime: exit code 1: no word (model_float32.onnx)" in capsys.readouterr().out
+
+
+def test_a_run_that_answers_always_the_same_proves_little(digits_run, tmp_path):
+    body = (
+        "scores = [[float(k == 3) for k in range(10)] for _ in np.load(photos)['images']]\n"
+        "told = {'version': '7', 'scores': scores, 'integers': False, 'labels': np.load(photos)['names'].tolist()}\n"
+        "open(answer, 'w').write(json.dumps(told))"
+    )
+    rows = list(ask_all(digits_run, read_photos(digits_run, 5), [program(tmp_path, body)], this_python))
+    assert [row.state for row in rows] == ["same"]
+    assert notes(rows)[0].startswith("proves little: model_float32.onnx give one answer to all photos")
+
+
+def test_only_some_with_those_that_they_are_compared_with(capsys):
+    assert [each.name for each in command._choose([])] == [each.name for each in CONSUMERS]
+    assert [each.name for each in command._choose(["LiteRT.js"])] == ["ai-edge-litert", "LiteRT.js"]
+    assert command.main(["--only", "nobody", "--run", "."]) == 1
+    assert "got 'nobody'" in capsys.readouterr().err
+
+
+def test_a_run_without_a_conversion(tmp_path, capsys):
+    assert command.main(["--run", str(tmp_path)]) == 1
+    assert "write it: python -m convert.quantize" in capsys.readouterr().err
+
+
+# --- environments
+
+
+def test_an_environment_is_made_once_and_anew_when_its_lock_changes(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(environments, "_run", lambda line, failed: lines.append(line))
+    lock = tmp_path / "some.lock"
+    monkeypatch.setitem(environments._LOCKS, "some", (lock, None))
+    (tmp_path / "some").mkdir()
+    for text, made in [("one==1", 2), ("one==1", 2), ("one==2", 4)]:
+        lock.write_text(text)
+        python, more = environments.prepare("some", tmp_path)
+        assert (python, more) == (str(tmp_path / "some" / "bin" / "python"), [])
+        assert len(lines) == made
+    assert all("--require-hashes" in line for line in lines[1::2])
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("chromium", "Chromium is not installed"),
+        ("npm", "npm is not installed"),
+        ("python", "needs Python 3.10 or 3.11"),
+    ],
+)
+def test_an_environment_that_can_not_be_made_says_why(missing, words, tmp_path, monkeypatch):
+    monkeypatch.setattr(environments, "_run", lambda line, failed: None)
+    monkeypatch.setattr(environments, "find_python", lambda newest: None)
+    monkeypatch.setattr(environments.shutil, "which", lambda name: None if missing in name else f"/bin/{name}")
+    monkeypatch.setattr(environments, "_CHROMIUM", ("chromium",))
+    with pytest.raises(EnvironmentMissing, match=words):
+        environments.prepare("edge-legacy" if missing == "python" else "browser", tmp_path)
+
+
+def test_a_command_that_fails_is_told_in_its_own_words():
+    with pytest.raises(EnvironmentMissing, match="it made nothing: no space left"):
+        environments._run([sys.executable, "-c", "raise SystemExit('no space left')"], "it made nothing")
