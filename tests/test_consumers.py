@@ -19,8 +19,8 @@ LABELS = ["cat", "dog"]
 LOCAL = ["ai-edge-litert", "tf.lite.Interpreter", "onnxruntime", "OpenCV's dnn"]
 
 
-def answer(scores, scale=0.0, labels=LABELS):
-    return Answer("1.0", np.array(scores, float), (scale, 0), labels)
+def answer(scores, scale=0.0, labels=LABELS, is_calibrated=False):
+    return Answer("1.0", np.array(scores, float), (scale, 0), is_calibrated, labels)
 
 
 def this_python(name):
@@ -64,6 +64,15 @@ def test_a_float_file_may_not():
     assert fault == "scores differ by up to 0.002, at most 0.0001 was expected"
 
 
+def test_scores_that_a_consumer_calibrates_are_compared_with_calibrated_ones():
+    reference = answer([[0.8, 0.2], [1.0, 0.0]])
+    # logit(0.8) = log 4; halved it is log 2, which is 2/3
+    calibrated = answer([[2 / 3, 1 / 3], [1.0, 0.0]], is_calibrated=True)
+    assert judge(calibrated, reference, LABELS, sees_labels=True, temperature=2.0).faults == ()
+    (fault,) = judge(calibrated, reference, LABELS, sees_labels=True).faults
+    assert fault.startswith("scores differ by up to 0.13")
+
+
 @pytest.mark.parametrize(
     ("seen", "fault"),
     [
@@ -86,6 +95,8 @@ def test_integers_become_scores_by_the_consumers_scale_or_by_the_references():
     assert read_answer(told, 1, 2, (0.5, 1)).scores.tolist() == [[0.0, 1.0]]
     told["integers"] = False
     assert read_answer(told, 1, 2, (0.5, 1)).scores.tolist() == [[3.0, 13.0]]
+    assert not read_answer(told, 1, 2, (0.5, 1)).is_calibrated
+    assert read_answer({**told, "calibrated": True}, 1, 2, (0.5, 1)).is_calibrated
 
 
 @pytest.mark.parametrize(

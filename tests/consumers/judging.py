@@ -22,12 +22,14 @@ class Answer:
         version: Of the consumer.
         scores: Real scores (photos, classes), 0-1.
         quantization: (scale, zero_point) of the integers that they came from; (0, 0) where they came as floats.
+        is_calibrated: Whether the consumer passed them through the file's score calibration, as MediaPipe does.
         labels: The classes' names as the consumer saw them, in the order of the scores; None where it has no way to.
     """
 
     version: str
     scores: npt.NDArray[np.float64]
     quantization: tuple[float, int]
+    is_calibrated: bool
     labels: list[str] | None
 
 
@@ -53,7 +55,7 @@ def read_answer(told: dict[str, Any], photos: int, classes: int, quantization: t
 
     Args:
         told: "version"; "scores", a list a photo; "integers", whether they are as a quantized file gives them, then
-            with "scale" and "zero_point" where the consumer knows; "labels".
+            with "scale" and "zero_point" where the consumer knows; "calibrated" where they are; "labels".
         photos: How many it was asked about.
         classes: How many the model tells apart.
         quantization: (scale, zero_point) for a consumer that gives integers but can't say of which, as LiteRT.js.
@@ -66,13 +68,27 @@ def read_answer(told: dict[str, Any], photos: int, classes: int, quantization: t
         raise ValueError(f"expected scores of {photos} photos and {classes} classes, got {scores.shape}")
     if not np.isfinite(scores).all():
         raise ValueError("expected finite scores, got others")
+    is_calibrated = bool(told.get("calibrated"))
     if not told["integers"]:
-        return Answer(told["version"], scores, (0.0, 0), told["labels"])
+        return Answer(told["version"], scores, (0.0, 0), is_calibrated, told["labels"])
     scale, zero_point = told.get("scale", quantization[0]), told.get("zero_point", quantization[1])
-    return Answer(told["version"], (scores - zero_point) * scale, (scale, zero_point), told["labels"])
+    return Answer(told["version"], (scores - zero_point) * scale, (scale, zero_point), is_calibrated, told["labels"])
 
 
-def judge(answer: Answer, reference: Answer, labels: list[str], *, sees_labels: bool) -> Verdict:
+def calibrate(scores: npt.NDArray[np.float64], temperature: float) -> npt.NDArray[np.float64]:
+    """Return what TFLite Metadata's score calibration makes of each score alone: logistic(logit(score) / temperature).
+
+    Args:
+        scores: 0-1, any shape.
+        temperature: > 0.
+    """
+    with np.errstate(divide="ignore"):  # 0 stays 0
+        return 1 / (1 + (1 / scores - 1) ** (1 / temperature))
+
+
+def judge(
+    answer: Answer, reference: Answer, labels: list[str], *, sees_labels: bool, temperature: float = 1.0
+) -> Verdict:
     """Compare an answer with the reference's.
 
     Args:
@@ -80,10 +96,12 @@ def judge(answer: Answer, reference: Answer, labels: list[str], *, sees_labels: 
         reference: Of the same file and photos.
         labels: The classes' true names.
         sees_labels: Whether the consumer has a way to the labels.
+        temperature: What the file says, for a consumer that calibrates by it.
     """
     given, expected = answer.scores.argmax(axis=1), reference.scores.argmax(axis=1)  # of a tie the lower index
     others = np.flatnonzero(given != expected)
-    difference = float(np.abs(answer.scores - reference.scores).max())
+    told = calibrate(reference.scores, temperature) if answer.is_calibrated else reference.scores
+    difference = float(np.abs(answer.scores - told).max())
     allowed = QUANTIZED_STEPS * reference.quantization[0] or FLOAT_TOLERANCE
     faults = []
     if others.size:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -143,7 +144,9 @@ def _ask_one(
     )
     if reference is None and not is_reference:
         return replace(row, reasons=("there is no reference to compare with",)), None
-    verdict = judge(answer, reference or answer, photos.labels, sees_labels=consumer.sees_labels)
+    verdict = judge(
+        answer, reference or answer, photos.labels, sees_labels=consumer.sees_labels, temperature=_temperature(file)
+    )
     return (
         replace(
             row,
@@ -154,6 +157,14 @@ def _ask_one(
         ),
         answer,
     )
+
+
+def _temperature(file: Path) -> float:
+    """Return the temperature that a .tflite file's metadata.json names; 1 where there is none."""
+    if not zipfile.is_zipfile(file):
+        return 1.0
+    with zipfile.ZipFile(file) as archive:
+        return float(json.loads(archive.read("metadata.json")).get("temperature", 1.0))
 
 
 def _run(consumer: Consumer, python: str, more: list[str], model: Path, folder: Path) -> dict[str, object]:

@@ -1,10 +1,11 @@
 """Asks MediaPipe Tasks' ImageClassifier about a .tflite file: `mediapipe_tasks.py MODEL PHOTOS ANSWER`.
 
-It takes the labels, and the normalization of float models, from the file's TFLite Metadata alone.
+It takes the labels, the normalization of float models and the calibration of scores from the file's TFLite Metadata.
 """
 
 import json
 import sys
+import zipfile
 from importlib.metadata import version
 
 import mediapipe
@@ -28,5 +29,8 @@ with vision.ImageClassifier.create_from_options(options) as classifier:
 # A class with two names or none gets a text that is no label, so that it's seen.
 labels = [" / ".join(sorted(map(str, names.get(index, ["?"])))) for index in range(classes)]
 told = {"version": version("mediapipe"), "scores": scores, "integers": False, "labels": labels}
+if zipfile.is_zipfile(model):
+    with zipfile.ZipFile(model) as archive:
+        told["calibrated"] = "score_calibration.csv" in archive.namelist()
 with open(answer, "w", encoding="utf-8") as file:  # noqa: PTH123 - a program of few lines and few imports
     json.dump(told, file)
