@@ -159,6 +159,16 @@ def test_a_consumer_that_fails_or_answers_otherwise_is_red(digits_run, tmp_path,
     assert bad.reasons[0].startswith(reason)
 
 
+def test_frigate_is_left_out_by_a_file_that_it_can_not_use_and_no_path_is_told(digits_run, tmp_path):
+    (tmp_path / "model_int8.tflite").symlink_to(digits_run / "model_int8.tflite")
+    consumers = [each for each in CONSUMERS if each.name in ("ai-edge-litert", "Frigate's loader")]
+    good, left_out = ask_all(tmp_path, read_photos(digits_run, 5), consumers, this_python)
+    assert (good.state, left_out.state) == ("same", "skipped")
+    assert left_out.reasons == (
+        "Frigate gives images of 224x224, model_int8.tflite takes 32x32; train with --image-size 224",
+    )
+
+
 def test_without_a_reference_nothing_passes(digits_run, tmp_path):
     broken = program(tmp_path, "sys.exit('broken')")
     other = next(each for each in CONSUMERS if each.suffix == ".onnx")

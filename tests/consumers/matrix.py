@@ -130,13 +130,13 @@ def _ask_one(
         python, more = prepare(consumer.environment)
         model = consumer.prepare(file, photos.labels, folder / "prepared") if consumer.prepare else file
     except (EnvironmentMissing, UserError) as error:
-        return Row(*head, "skipped", (str(error),)), None
+        return Row(*head, "skipped", (_without_folder(error, file),)), None
     try:
         told = _run(consumer, python, more, model, folder)
         quantization = reference.quantization if reference else (0.0, 0)
         answer = read_answer(told, len(photos.images), len(photos.labels), quantization)
     except (_ProgramFailed, ValueError, KeyError) as error:
-        return Row(*head, "differs", (str(error),), len(photos.images)), None
+        return Row(*head, "differs", (_without_folder(error, file),), len(photos.images)), None
     row = Row(
         *(consumer.name, answer.version, *head[2:], "differs", (), len(photos.images)),
         answers=len(set(answer.scores.argmax(axis=1).tolist())),
@@ -159,11 +159,18 @@ def _ask_one(
     )
 
 
+def _without_folder(error: Exception, file: Path) -> str:
+    """Return an error's text, the model by its name alone: the table may end up in a page."""
+    return str(error).replace(f"{file.parent}/", "")
+
+
 def _temperature(file: Path) -> float:
     """Return the temperature that a .tflite file's metadata.json names; 1 where there is none."""
-    if not zipfile.is_zipfile(file):
+    if file.suffix != ".tflite" or not zipfile.is_zipfile(file):
         return 1.0
     with zipfile.ZipFile(file) as archive:
+        if "metadata.json" not in archive.namelist():
+            return 1.0
         return float(json.loads(archive.read("metadata.json")).get("temperature", 1.0))
 
 
