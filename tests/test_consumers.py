@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,6 +168,13 @@ def test_frigate_is_left_out_by_a_file_that_it_can_not_use_and_no_path_is_told(d
     assert left_out.reasons == (
         "Frigate gives images of 224x224, model_int8.tflite takes 32x32; train with --image-size 224",
     )
+
+
+def test_what_a_consumer_is_known_not_to_read_is_not_asked(digits_run):
+    first, *_ = (each for each in CONSUMERS if each.suffix == ".onnx")
+    limited = replace(first, name="another", limits={"float32": "it reads no floats"})
+    _, left_out = ask_all(digits_run, read_photos(digits_run, 5), [first, limited], this_python)
+    assert (left_out.state, left_out.reasons) == ("skipped", ("it reads no floats",))
 
 
 def test_without_a_reference_nothing_passes(digits_run, tmp_path):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -21,6 +21,7 @@ class Consumer:
         program: File in `programs/`; called as `PROGRAM MODEL PHOTOS ANSWER ARGUMENT...`.
         arguments: What the program gets besides.
         sees_labels: Whether it has a way to the labels in the file, so that missing them is a fault.
+        limits: What it is known not to read, by the file's scheme, with the reason.
         prepare: Makes of (model, labels, folder) what the program gets in the model's place; None: the file itself.
     """
 
@@ -30,6 +31,7 @@ class Consumer:
     program: str
     arguments: tuple[str, ...] = ()
     sees_labels: bool = True
+    limits: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[Path, list[str], Path], Path] | None = None
 
 
@@ -51,6 +53,13 @@ CONSUMERS = (
     Consumer("Frigate's loader", ".tflite", "edge", "frigate.py", prepare=_frigate_folder),
     Consumer("onnxruntime", ".onnx", "development", "onnx_runtime.py"),
     Consumer("OpenCV's dnn", ".onnx", "edge", "opencv_dnn.py", sees_labels=False),
-    Consumer("OpenCV's dnn, older", ".onnx", "edge-legacy", "opencv_dnn.py", sees_labels=False),
+    Consumer(
+        "OpenCV's dnn, older",
+        ".onnx",
+        "edge-legacy",
+        "opencv_dnn.py",
+        sees_labels=False,
+        limits=dict.fromkeys(("int8", "int8_qat"), "the importer of OpenCV 4.9 fails on quantized files"),
+    ),
     Consumer("onnxruntime-web", ".onnx", "browser", "chromium.py", (str(PAGES / "onnxruntime.js"),), sees_labels=False),
 )

@@ -126,6 +126,9 @@ def _ask_one(
 ) -> tuple[Row, Answer | None]:
     """Ask one consumer about one file; return the row, and the answer where there is one."""
     head = consumer.name, "", file.name, hashlib.sha256(file.read_bytes()).hexdigest()
+    limit = consumer.limits.get(file.stem.removeprefix("model_"))
+    if limit:
+        return Row(*head, "skipped", (limit,)), None
     try:
         python, more = prepare(consumer.environment)
         model = consumer.prepare(file, photos.labels, folder / "prepared") if consumer.prepare else file

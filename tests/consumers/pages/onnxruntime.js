@@ -12,8 +12,8 @@ export async function answer(modelUrl, photosUrl, [count, ...shape]) {
     for (let number = 0; number < count; number++) {
         const pixels = photos.slice(number * size, (number + 1) * size);
         const input = new ort.Tensor(type, type === "float32" ? Float32Array.from(pixels) : pixels, [1, ...shape]);
-        const output = await session.run({[session.inputNames[0]]: input});
-        scores.push(Array.from(output[session.outputNames[0]].data));
+        const {[session.outputNames[0]]: output} = await session.run({[session.inputNames[0]]: input});
+        scores.push(Array.from(output.data));
     }
-    return {scores, integers: false};
+    return {scores, integers: session.outputMetadata[0].type === "uint8"};
 }

@@ -14,11 +14,11 @@ session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]
 dtype = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(float16)": np.float16}[given.type]
 scores = [session.run(None, {given.name: image[np.newaxis].astype(dtype)})[0][0].tolist() for image in images]
 labels = session.get_modelmeta().custom_metadata_map.get("labels.txt")
-told = {
-    "version": onnxruntime.__version__,
-    "scores": scores,
-    "integers": False,
-    "labels": labels and labels.splitlines(),
-}
+is_quantized = session.get_outputs()[0].type == "tensor(uint8)"
+told = {"version": onnxruntime.__version__, "scores": scores, "integers": is_quantized, "labels": None}
+if labels:
+    told["labels"] = labels.splitlines()
+if is_quantized:
+    told |= {"scale": 1 / 255, "zero_point": 0}  # of every score in a .onnx of ours: the format has no place for it
 with open(answer, "w", encoding="utf-8") as file:  # noqa: PTH123 - a program of few lines and few imports
     json.dump(told, file)
