@@ -9,7 +9,9 @@ import onnxruntime
 model, photos, answer = sys.argv[1:]
 with np.load(photos, allow_pickle=False) as file:
     images = file["images"]
-session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1  # more would wait for one another in loops on a busy machine
+session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 (given,) = session.get_inputs()
 dtype = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(float16)": np.float16}[given.type]
 scores = [session.run(None, {given.name: image[np.newaxis].astype(dtype)})[0][0].tolist() for image in images]

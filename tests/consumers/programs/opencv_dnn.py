@@ -10,6 +10,7 @@ import numpy as np
 model, photos, answer = sys.argv[1:]
 with np.load(photos, allow_pickle=False) as file:
     images = file["images"]
+cv2.setNumThreads(1)
 # OpenCV can't be asked what the file takes; its name says it.
 dtype = np.uint8 if "int8" in Path(model).stem else np.float32
 net = cv2.dnn.readNetFromONNX(model)
