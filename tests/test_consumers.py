@@ -60,6 +60,37 @@ def test_a_quantized_file_may_differ_by_one_step(steps, is_fault):
     assert bool(verdict.faults) == is_fault
 
 
+@pytest.mark.parametrize(
+    ("scores", "fault"),
+    [
+        ((102, 154), None),  # it was 132 to 124: eight steps apart
+        ((96, 160), "scores differ by up to 0.14"),
+    ],
+)
+def test_int8_kernels_of_ones_own_may_turn_a_near_tie(scores, fault):
+    pairs = [(132, 124), *[(200, 56)] * 99]
+    reference = answer(np.array(pairs) / 256, scale=1 / 256)
+    pairs[0] = scores
+    own = answer(np.array(pairs) / 256, scale=1 / 256)
+    verdict = judge(own, reference, LABELS, sees_labels=True, has_own_int8=True)
+    assert (verdict.same_top1, verdict.turned) == (99, 1)
+    assert [text[: len(fault or "")] for text in verdict.faults] == ([fault] if fault else [])
+    assert judge(own, reference, LABELS, sees_labels=True).faults[0].startswith("answers otherwise on 1 of 100")
+
+
+def test_but_no_clear_answer_and_not_many():
+    reference = answer(np.array([(150, 106), *[(200, 56)] * 99]) / 256, scale=1 / 256)
+    clear = answer(np.array([(127, 129), *[(200, 56)] * 99]) / 256, scale=1 / 256)
+    (fault,) = judge(clear, reference, LABELS, sees_labels=True, has_own_int8=True).faults
+    assert fault.startswith("answers otherwise on 1 of 100")
+    near = answer(np.array([(130, 126)] * 3 + [(200, 56)] * 97) / 256, scale=1 / 256)
+    many = answer(np.array([(126, 130)] * 3 + [(200, 56)] * 97) / 256, scale=1 / 256)
+    (fault,) = judge(many, near, LABELS, sees_labels=True, has_own_int8=True).faults
+    assert fault.startswith("answers otherwise on 3 of 100")
+    floats = answer(near.scores)  # a float file has no int8 kernels to excuse it
+    assert judge(answer(many.scores), floats, LABELS, sees_labels=True, has_own_int8=True).faults
+
+
 def test_a_float_file_may_not():
     (fault,) = judge(answer([[0.802, 0.2]]), answer([[0.8, 0.2]]), LABELS, sees_labels=True).faults
     assert fault == "scores differ by up to 0.002, at most 0.0001 was expected"
@@ -170,6 +201,36 @@ def test_frigate_is_left_out_by_a_file_that_it_can_not_use_and_no_path_is_told(d
     )
 
 
+QUANTIZED = """
+scores = {scores}
+told = {{"version": "7", "scores": scores, "integers": True, "scale": 1 / 256, "zero_point": 0, "labels": None}}
+open(answer, "w").write(json.dumps(told))
+"""
+
+
+def test_kin_give_the_same_scores_and_what_the_reference_says_is_told_all_the_same(tmp_path):
+    (tmp_path / "model_int8.onnx").touch()
+    np.savez(tmp_path / "eval.npz", images=np.zeros((2, 1, 1, 3), np.uint8), labels=[0, 1], names=LABELS)
+    said = {
+        "reference": [[130, 126], [9, 247]],
+        "own": [[126, 130], [9, 247]],
+        "kin": [[126, 130], [9, 247]],
+        "stranger": [[130, 126], [9, 247]],
+    }
+    consumers = []
+    for name, scores in said.items():
+        (tmp_path / name).mkdir()
+        asked = program(tmp_path / name, QUANTIZED.format(scores=scores))
+        kin = "own" if name in ("kin", "stranger") else None
+        consumers.append(replace(asked, name=name, sees_labels=False, has_own_int8=name == "own", kin=kin))
+    rows = list(ask_all(tmp_path, read_photos(tmp_path, None), consumers, this_python))
+    assert [row.state for row in rows] == ["same", "close", "close", "differs"]
+    assert [row.same_top1 for row in rows] == [2, 1, 1, 2]
+    assert rows[1].reasons == ("turns 1 of 2 photos that are close to a tie, by int8 kernels of its own",)
+    assert rows[2].reasons == ("turns 1 of 2 photos, as own does, whose kernels it shares",)
+    assert rows[3].reasons[0].startswith("answers otherwise on 1 of 2 photos")
+
+
 def test_what_a_consumer_is_known_not_to_read_is_not_asked(digits_run):
     first, *_ = (each for each in CONSUMERS if each.suffix == ".onnx")
     limited = replace(first, name="another", limits={"float32": "it reads no floats"})
@@ -260,6 +321,7 @@ def test_a_run_that_answers_always_the_same_proves_little(digits_run, tmp_path):
 def test_only_some_with_those_that_they_are_compared_with(capsys):
     assert [each.name for each in command._choose([])] == [each.name for each in CONSUMERS]
     assert [each.name for each in command._choose(["LiteRT.js"])] == ["ai-edge-litert", "LiteRT.js"]
+    assert len(command._choose(["tflite-runtime"])) == 3  # the reference, and the one of its kin
     assert command.main(["--only", "nobody", "--run", "."]) == 1
     assert "got 'nobody'" in capsys.readouterr().err
 

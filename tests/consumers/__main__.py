@@ -62,10 +62,10 @@ def _choose(names: Sequence[str]) -> list[Consumer]:
     if unknown:
         known = ", ".join(repr(each.name) for each in CONSUMERS)
         raise UserError(f"Expected consumers of {known}; got {', '.join(map(repr, sorted(unknown)))}")
-    wanted = [each for each in CONSUMERS if not names or each.name in names]
-    suffixes = {each.suffix for each in wanted}
-    references = {each.suffix: each for each in reversed(CONSUMERS)}  # the first of a suffix stays
-    return [each for each in CONSUMERS if each in wanted or each in [references[suffix] for suffix in suffixes]]
+    chosen = [each for each in CONSUMERS if not names or each.name in names]
+    references = {each.suffix: each.name for each in reversed(CONSUMERS)}  # the first of a suffix stays
+    needed = {name for each in chosen for name in (each.name, each.kin, references[each.suffix])}
+    return [each for each in CONSUMERS if each.name in needed]
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ class Consumer:
         program: File in `programs/`; called as `PROGRAM MODEL PHOTOS ANSWER ARGUMENT...`.
         arguments: What the program gets besides.
         sees_labels: Whether it has a way to the labels in the file, so that missing them is a fault.
+        kin: Name of the consumer before it whose kernels it shares, where those aren't the reference's: that one's
+            scores it must give. How it stands to the reference is told all the same.
+        has_own_int8: Whether it computes quantized layers in its own way, so that a near tie may turn.
         limits: What it is known not to read, by the file's scheme, with the reason.
         prepare: Makes of (model, labels, folder) what the program gets in the model's place; None: the file itself.
     """
@@ -31,6 +34,8 @@ class Consumer:
     program: str
     arguments: tuple[str, ...] = ()
     sees_labels: bool = True
+    kin: str | None = None
+    has_own_int8: bool = False
     limits: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[Path, list[str], Path], Path] | None = None
 
@@ -46,13 +51,28 @@ def _frigate_folder(model: Path, labels: list[str], folder: Path) -> Path:
 # The first of each suffix is the one that the others are compared with.
 CONSUMERS = (
     Consumer("ai-edge-litert", ".tflite", "development", "tflite_interpreter.py", ("ai_edge_litert",)),
-    Consumer("tflite-runtime", ".tflite", "edge-legacy", "tflite_interpreter.py", ("tflite_runtime",)),
+    Consumer(
+        "ai-edge-litert, no XNNPACK",
+        ".tflite",
+        "development",
+        "tflite_interpreter.py",
+        ("ai_edge_litert", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"),
+        has_own_int8=True,
+    ),
+    Consumer(
+        "tflite-runtime",
+        ".tflite",
+        "edge-legacy",
+        "tflite_interpreter.py",
+        ("tflite_runtime",),
+        kin="ai-edge-litert, no XNNPACK",  # its XNNPACK, of 2023, leaves quantized models alone
+    ),
     Consumer("tf.lite.Interpreter", ".tflite", "development", "tflite_interpreter.py", ("tensorflow",)),
     Consumer("MediaPipe ImageClassifier", ".tflite", "mediapipe", "mediapipe_tasks.py"),
     Consumer("LiteRT.js", ".tflite", "browser", "chromium.py", (str(PAGES / "litert.js"),), sees_labels=False),
     Consumer("Frigate's loader", ".tflite", "edge", "frigate.py", prepare=_frigate_folder),
     Consumer("onnxruntime", ".onnx", "development", "onnx_runtime.py"),
-    Consumer("OpenCV's dnn", ".onnx", "edge", "opencv_dnn.py", sees_labels=False),
+    Consumer("OpenCV's dnn", ".onnx", "edge", "opencv_dnn.py", sees_labels=False, has_own_int8=True),
     Consumer(
         "OpenCV's dnn, older",
         ".onnx",

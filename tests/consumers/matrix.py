@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +47,8 @@ class Row:
         version: As it told itself; empty where it never came to that.
         file: The model file's name.
         sha256: Of that file.
-        state: "same", "differs" or "skipped".
-        reasons: Why it differs or was skipped, in words.
+        state: "same"; "close", where int8 kernels that round otherwise turned photos near a tie; "differs"; "skipped".
+        reasons: Why it isn't the same, in words.
         photos: How many it was asked about.
         same_top1: On how many it says what the reference says; None where nothing could be compared.
         answers: How many of the classes are the top-1 of some photo: where it's one, agreeing proves little.
@@ -107,10 +108,9 @@ def ask_all(run: Path, photos: Photos, consumers: Sequence[Consumer], prepare: P
         folder = Path(temporary)
         np.savez(folder / "photos.npz", images=photos.images, names=np.array(photos.labels))
         for file in model_files(run):
-            reference: Answer | None = None
-            for index, consumer in enumerate(each for each in consumers if each.suffix == file.suffix):
-                row, answer = _ask_one(consumer, file, photos, reference, prepare, folder, is_reference=index == 0)
-                reference = answer if index == 0 else reference
+            answers: dict[str, Answer | None] = {}
+            for consumer in (each for each in consumers if each.suffix == file.suffix):
+                row, answers[consumer.name] = _ask_one(consumer, file, photos, answers, prepare, folder)
                 yield row
 
 
@@ -118,13 +118,15 @@ def _ask_one(
     consumer: Consumer,
     file: Path,
     photos: Photos,
-    reference: Answer | None,
+    answers: dict[str, Answer | None],
     prepare: Prepare,
     folder: Path,
-    *,
-    is_reference: bool,
 ) -> tuple[Row, Answer | None]:
-    """Ask one consumer about one file; return the row, and the answer where there is one."""
+    """Ask one consumer about one file; return the row, and the answer where there is one.
+
+    `answers` holds those of the consumers before it, the reference's first; empty for the reference itself.
+    """
+    reference = next(iter(answers.values()), None)
     head = consumer.name, "", file.name, hashlib.sha256(file.read_bytes()).hexdigest()
     limit = consumer.limits.get(file.stem.removeprefix("model_"))
     if limit:
@@ -145,21 +147,40 @@ def _ask_one(
         answers=len(set(answer.scores.argmax(axis=1).tolist())),
         labels=len(answer.labels or []) if consumer.sees_labels else None,
     )
-    if reference is None and not is_reference:
+    reference = reference if answers else answer
+    kin = answers.get(consumer.kin) if consumer.kin else reference
+    if reference is None or kin is None:
         return replace(row, reasons=("there is no reference to compare with",)), None
-    verdict = judge(
-        answer, reference or answer, photos.labels, sees_labels=consumer.sees_labels, temperature=_temperature(file)
+    judged = partial(
+        judge,
+        answer,
+        labels=photos.labels,
+        sees_labels=consumer.sees_labels,
+        has_own_int8=consumer.has_own_int8,
+        temperature=_temperature(file),
     )
+    verdict, beside = judged(kin), judged(reference)
+    state, reasons = ("differs", verdict.faults) if verdict.faults else ("same", ())
+    turned = beside.photos - beside.same_top1
+    if not verdict.faults and turned:
+        state, reasons = "close", (f"turns {turned} of {beside.photos} photos{_why(consumer)}",)
     return (
         replace(
             row,
-            state="differs" if verdict.faults else "same",
-            reasons=verdict.faults,
-            same_top1=verdict.same_top1,
-            largest_difference=None if is_reference else verdict.largest_difference,
+            state=state,
+            reasons=reasons,
+            same_top1=beside.same_top1,
+            largest_difference=beside.largest_difference if answers else None,
         ),
         answer,
     )
+
+
+def _why(consumer: Consumer) -> str:
+    """Say why a consumer may turn a photo."""
+    if consumer.kin:
+        return f", as {consumer.kin} does, whose kernels it shares"
+    return " that are close to a tie, by int8 kernels of its own"
 
 
 def _without_folder(error: Exception, file: Path) -> str:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from tests.consumers.matrix import Row
 
-_STATES = {"same": "yes", "differs": "NO", "skipped": "skipped"}
+_STATES = {"same": "yes", "close": "close", "differs": "NO", "skipped": "skipped"}
 
 
 def print_table(rows: Sequence[Row]) -> None:

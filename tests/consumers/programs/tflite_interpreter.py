@@ -1,7 +1,7 @@
-"""Asks a bare interpreter of .tflite files: `tflite_interpreter.py MODEL PHOTOS ANSWER PACKAGE`.
+"""Asks a bare interpreter of .tflite files: `tflite_interpreter.py MODEL PHOTOS ANSWER PACKAGE [RESOLVER]`.
 
-PACKAGE is ai_edge_litert, tflite_runtime or tensorflow. The labels come from the zip archive behind the model, as
-TFLite Metadata's readers take them.
+PACKAGE is ai_edge_litert, tflite_runtime or tensorflow; RESOLVER one of ai_edge_litert's OpResolverType. The labels
+come from the zip archive behind the model, as TFLite Metadata's readers take them.
 """
 
 import importlib
@@ -11,7 +11,7 @@ import zipfile
 
 import numpy as np
 
-model, photos, answer, package = sys.argv[1:]
+model, photos, answer, package, *resolver = sys.argv[1:]
 if package == "tensorflow":
     import tensorflow
 
@@ -24,7 +24,12 @@ else:
 
 with np.load(photos, allow_pickle=False) as file:
     images = file["images"]
-interpreter = interpreter_class(model_path=model, num_threads=1)
+settings = {}
+if resolver:
+    from ai_edge_litert.interpreter import OpResolverType
+
+    settings["experimental_op_resolver_type"] = OpResolverType[resolver[0]]
+interpreter = interpreter_class(model_path=model, num_threads=1, **settings)
 interpreter.allocate_tensors()
 (given,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
 scores = []
