@@ -20,6 +20,14 @@ LABELS = ["cat", "dog"]
 LOCAL = ["ai-edge-litert", "tf.lite.Interpreter", "onnxruntime", "OpenCV's dnn"]
 
 
+@pytest.fixture(scope="module")
+def digits_run(digits_run, tmp_path_factory):
+    """The run with one .onnx file, so that a consumer of .onnx gives one answer."""
+    run = shutil.copytree(digits_run, tmp_path_factory.mktemp("consumed") / "digits")
+    (run / "model_int8.onnx").unlink()
+    return run
+
+
 def answer(scores, scale=0.0, labels=LABELS, is_calibrated=False):
     return Answer("1.0", np.array(scores, float), (scale, 0), is_calibrated, labels)
 
