@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     schemes = _schemes(given)
     if given.require_speedup and not any(scheme.startswith("int8") for scheme in schemes):
         flags.error("--require-speedup is about int8 files: add --int8")
+    if given.frigate and "int8" not in schemes:
+        flags.error("--frigate is about the int8 file: add --int8")
     load = _foreign(flags, given) if given.model else _run(flags, given)
 
     def run(step: Step, advance: Advance) -> Conversion:
@@ -56,6 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from convert.table import print_conversion
 
     print_conversion(conversion, given.num_threads)
+    if given.frigate:
+        from convert.frigate import write_frigate
+
+        write_frigate(load.folder / "model_int8.tflite", conversion.source.labels, given.frigate)
+        print(f"Frigate's model.tflite and labelmap.txt are in {given.frigate}")
     if given.require_speedup:
         _require_speedup(conversion, given.require_speedup)
     return 0
@@ -177,6 +184,12 @@ def _flags() -> argparse.ArgumentParser:
     )
     flags.add_argument(
         "--no-golden", action="store_true", help="no photos of the training split in the files: for private ones"
+    )
+    flags.add_argument(
+        "--frigate",
+        type=Path,
+        metavar="DIR",
+        help="also lay the int8 file out for Frigate: model.tflite and labelmap.txt; images of 224x224",
     )
     add_num_threads_flag(flags)
     foreign = flags.add_argument_group("a foreign model, instead of --run")

@@ -238,6 +238,7 @@ def test_a_photo_that_changed_since_the_training(run, digits_photos, tmp_path, c
         (["--labels", "x.txt"], "--labels is about a foreign model: add --model"),
         (["--input-range", "0", "1"], "--input-range is about a foreign model"),
         (["--float32", "--require-speedup", "2"], "--require-speedup is about int8 files"),
+        (["--float32", "--frigate", "x"], "--frigate is about the int8 file"),
         (["--require-speedup", "0"], "expected a number above 0"),
         (["--batch", "0"], "expected a whole number of at least 1"),
         (["--batch", "any"], "expected a whole number of at least 1"),
@@ -270,3 +271,11 @@ def test_a_seed_that_numpy_would_refuse(seed, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(["--seed", seed])
     assert exit_.value.code == 2
+
+
+def test_frigate_is_told_that_it_takes_one_size_alone(run, tmp_path, capsys):
+    flags = ["--run", str(run), "--int8", "--calibration-size", "20", "--frigate", str(tmp_path / "frigate")]
+    assert main(flags) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: Frigate gives images of 224x224, ")
+    assert (run / "model_int8.tflite").is_file()
+    assert not (tmp_path / "frigate").exists()
