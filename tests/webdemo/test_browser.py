@@ -4,6 +4,7 @@ import base64
 import re
 import shutil
 import urllib.parse
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
@@ -76,15 +77,20 @@ def wait_for_answer(page):
     page.wait_for_selector("#answer[aria-busy=false]")
 
 
+def percent(share):
+    """As JavaScript's toFixed rounds: a tie goes up, where Python's goes to the even digit; 16 of 256 is one."""
+    return f"{Decimal(share * 100).quantize(Decimal('0.1'), ROUND_HALF_UP)} %"
+
+
 def assert_shows(page, predictions):
     wait_for_answer(page)
     assert page.inner_text("#label") == predictions[0].label
-    assert page.inner_text("#confidence") == f"{predictions[0].confidence * 100:.1f} %"
+    assert page.inner_text("#confidence") == percent(predictions[0].confidence)
     rows = page.locator("#bars li")
     assert rows.count() == len(predictions)
     for row, prediction in zip(rows.all(), predictions, strict=True):
         assert row.locator(".name").inner_text() == prediction.label
-        assert row.locator(".share").inner_text() == f"{prediction.confidence * 100:.1f} %"
+        assert row.locator(".share").inner_text() == percent(prediction.confidence)
         full = row.locator(".bar").bounding_box()["width"]
         row.locator(".fill").evaluate("bar => Promise.all(bar.getAnimations().map((each) => each.finished))")
         filled = row.locator(".fill").bounding_box()["width"]
