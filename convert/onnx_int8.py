@@ -23,6 +23,9 @@ from convert.onnx_weights import choose_scales
 Ranges = Mapping[str, tuple[float, float]]
 SCORE_SCALE = 1 / 255  # of uint8 scores, zero point 0: known without asking, as .onnx has no place to write it
 
+# They move numbers, and run as integers only where both sides have one scale: what goes in decides.
+_PASSING_ON = {"Flatten", "MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
+
 
 def to_int8(float32_onnx: bytes, images: npt.NDArray[np.uint8], *, ranges: Ranges | None = None) -> bytes:
     """Quantize to raw pixels uint8 (batch, height, width, 3) in, scores uint8 (batch, classes) of `SCORE_SCALE` out.
@@ -129,7 +132,7 @@ def _overrides(proto: Any, pixels: Pixels, ranges: Ranges) -> dict[str, list[dic
     """Return what the quantizer is told rather than let measure: pixels, scores, weights and known ranges."""
     graph = proto.graph
     overrides: dict[str, list[dict[str, Any]]] = {}
-    inside = {name for node in graph.node for name in node.output}
+    inside = {name for node in graph.node for name in node.output if node.op_type not in _PASSING_ON}
     for name, (low, high) in ranges.items():
         if name in inside:
             overrides[name] = [{"rmin": np.float32(min(low, 0)), "rmax": np.float32(max(high, 0))}]

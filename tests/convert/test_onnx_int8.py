@@ -96,11 +96,18 @@ def test_nothing_is_left_in_float(int8):
             assert users[node.output[0]] == "QuantizeLinear"
 
 
-def test_onnxruntime_makes_integer_operations_of_it(int8, tmp_path):
+def test_onnxruntime_makes_integer_operations_of_it(float32, model, int8, images, tmp_path):
+    layers = {layer.name: (-6.0, 6.0) for layer in model.layers}  # a pooling's among them, which is its input's
+    ranges = onnx_int8.ranges_by_layer(float32, layers)
+    for content in (int8, onnx_int8.to_int8(float32, images, ranges=ranges)):
+        check_operations(content, tmp_path)
+
+
+def check_operations(content, tmp_path):
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
     options.log_severity_level = 3
-    onnxruntime.InferenceSession(int8, options)
+    onnxruntime.InferenceSession(content, options)
     kinds = {node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node}
     assert {"QLinearConv", "QGemm", "QLinearAdd", "QLinearSoftmax"} <= kinds
     assert not kinds & {"Conv", "Gemm", "MatMul", "Add", "Softmax", "QuantizeLinear", "DequantizeLinear"}
