@@ -37,3 +37,43 @@ def large_model():
     x = keras.layers.Flatten()(x)
     x = keras.layers.Dense(32, activation="relu")(x)
     return keras.Model(image, keras.layers.Dense(4, activation="softmax")(x))
+
+
+@pytest.fixture(scope="session")
+def lopsided_model():
+    """A Keras model that plain int8 ruins: one channel is 1,000 times the others, and what reads it takes that back."""
+    import tf_keras as keras
+
+    keras.utils.set_random_seed(3)
+    image = keras.Input((24, 16, 3), name="image")
+    x = keras.layers.Rescaling(1 / 255, name="scale")(image)
+    x = keras.layers.Conv2D(8, 3, activation="relu", name="wide")(x)
+    x = keras.layers.Conv2D(8, 3, activation="relu", name="reader")(x)
+    x = keras.layers.Conv2D(8, 3, activation="relu", name="later")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="features")(x)
+    model = keras.Model(image, keras.layers.Dense(4, activation="softmax", name="scores")(x), name="lopsided")
+    kernel, bias = model.get_layer("wide").get_weights()
+    kernel[..., 0], bias[0] = 1000 * kernel[..., 0], 1000 * bias[0]
+    model.get_layer("wide").set_weights([kernel, bias])
+    kernel, bias = model.get_layer("reader").get_weights()
+    kernel[:, :, 0] /= 1000
+    model.get_layer("reader").set_weights([kernel, bias])
+    kernel, bias = model.get_layer("scores").get_weights()
+    model.get_layer("scores").set_weights([30 * kernel, bias])
+    return model
+
+
+@pytest.fixture(scope="session")
+def small_tflite(small_model):
+    """The small model as a float32 .tflite."""
+    from convert import to_tflite
+
+    return to_tflite.to_float32(small_model)
+
+
+@pytest.fixture(scope="session")
+def lopsided_tflite(lopsided_model):
+    """The lopsided model as a float32 .tflite."""
+    from convert import to_tflite
+
+    return to_tflite.to_float32(lopsided_model)
