@@ -34,15 +34,20 @@ def write_report(run: Path, metrics: Mapping[str, Any]) -> None:
     Raises:
         UserError: If a file is missing or isn't what training writes.
     """
-    loader = jinja2.FileSystemLoader(Path(__file__).with_name("templates"))
-    pages = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    pages.filters.update(percent=_percent, points=_points, duration=_duration, several=_several)
     context = _gather(run, metrics)
     try:
-        html = pages.get_template(REPORT).render(context)
+        html = open_templates().get_template(REPORT).render(context)
     except (jinja2.UndefinedError, TypeError) as error:
         raise _older(run, error) from error
     write_whole(run / REPORT, html.encode("utf-8", "backslashreplace"))
+
+
+def open_templates(*folders: Path) -> jinja2.Environment:
+    """Return the templates of reports: this package's, with its style sheet, and those of other folders."""
+    loader = jinja2.FileSystemLoader([*folders, Path(__file__).with_name("templates")])
+    pages = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    pages.filters.update(percent=_percent, points=_points, duration=_duration, several=_several)
+    return pages
 
 
 def _gather(run: Path, metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,12 @@ def thumbnail(manifest: Manifest, photo: Photo) -> Thumbnail:
     height, width = frame.shape[:2]
     scale = min(1.0, _LONGEST_SIDE / max(height, width))
     height, width = max(1, round(height * scale)), max(1, round(width * scale))
-    image = preprocess.to_image(frame, (height, width))
+    return to_thumbnail(preprocess.to_image(frame, (height, width)))
+
+
+def to_thumbnail(image: preprocess.Image) -> Thumbnail:
+    """Return an RGB image (height, width, 3) uint8 as it is, as a data address: PNG where it is tiny, else JPEG."""
+    height, width = image.shape[:2]
     kind, suffix, flags = "jpeg", ".jpg", [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
     if max(height, width) <= _TINY:
         kind, suffix, flags = "png", ".png", []

@@ -1,41 +1,15 @@
 import json
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from edge.errors import UserError
+from tests.page import Page
 from tests.train.finished_run import make_photos, make_run
 from train.dataset import write_manifest
 from train.report_page import write_report
 
 HOSTILE = ['<script>alert("1")</script>', '" onerror="alert(2)" x="', "{{ 7 * 7 }}", "&lt;b&gt;", "größe 猫"]
-VOID = {"meta", "img", "br"}
-
-
-class Page(HTMLParser):
-    """Takes a page apart: its elements, and its text."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.text, self.open = [], "", []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, f"</{tag}> closes what isn't open"
-
-    def handle_data(self, data):
-        self.text += data
-
-    @property
-    def words(self):
-        return " ".join(self.text.split())
 
 
 def page_of(run, metrics):
