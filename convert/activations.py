@@ -38,6 +38,6 @@ class Activations:
         values = self._interpreter.get_tensor(tensor)
         parameters = self._details[tensor]["quantization_parameters"]
         if not len(parameters["scales"]):
-            return values.astype(np.float32)
+            return values.astype(np.float32, copy=False)
         scale, zero_point = np.float32(parameters["scales"][0]), np.float32(parameters["zero_points"][0])
         return (values.astype(np.float32) - zero_point) * scale
