@@ -72,7 +72,8 @@ def ranges_by_layer(float32_onnx: bytes, layers: Ranges) -> dict[str, tuple[floa
     Args:
         float32_onnx: The model, which bears the layers' names.
         layers: (low, high) of what each layer gives, its activation included, by the layer's name. A layer that left no
-            tensor of its own, such as a dropout or the scaling of the pixels, is passed over.
+            tensor of its own, such as a dropout or the scaling of the pixels, is passed over. What only moves numbers,
+            as the squeezing at the end of a global average does, is no tensor of its own.
     """
     import onnx
 
@@ -80,7 +81,7 @@ def ranges_by_layer(float32_onnx: bytes, layers: Ranges) -> dict[str, tuple[floa
     proto = onnx.load_from_string(float32_onnx)
     scores = {each.name for each in proto.graph.output}
     for node in proto.graph.node:
-        for name in node.output:
+        for name in () if node.op_type in _PASSING_ON else node.output:
             if name not in scores:  # theirs is 0-1
                 last[name.partition("/")[0]] = name
     return {last[layer]: limits for layer, limits in layers.items() if layer in last}
