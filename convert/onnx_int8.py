@@ -72,8 +72,7 @@ def ranges_by_layer(float32_onnx: bytes, layers: Ranges) -> dict[str, tuple[floa
     Args:
         float32_onnx: The model, which bears the layers' names.
         layers: (low, high) of what each layer gives, its activation included, by the layer's name. A layer that left no
-            tensor of its own, such as a dropout or the scaling of the pixels, is passed over. What only moves numbers,
-            as the squeezing at the end of a global average does, is no tensor of its own.
+            tensor of its own, such as a dropout or the scaling of the pixels, is passed over.
     """
     import onnx
 
@@ -81,9 +80,12 @@ def ranges_by_layer(float32_onnx: bytes, layers: Ranges) -> dict[str, tuple[floa
     proto = onnx.load_from_string(float32_onnx)
     scores = {each.name for each in proto.graph.output}
     for node in proto.graph.node:
-        for name in () if node.op_type in _PASSING_ON else node.output:
-            if name not in scores:  # theirs is 0-1
-                last[name.partition("/")[0]] = name
+        for name in node.output:
+            layer = name.partition("/")[0]
+            if name in scores:  # theirs is 0-1
+                continue
+            if node.op_type not in _PASSING_ON or layer not in last:  # a global average is squeezed at its end
+                last[layer] = name
     return {last[layer]: limits for layer, limits in layers.items() if layer in last}
 
 

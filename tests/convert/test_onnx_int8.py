@@ -173,6 +173,20 @@ def test_ranges_come_by_the_last_tensor_of_a_layer_and_scores_have_none(float32,
     assert "scores" not in found
 
 
+def test_the_range_of_a_global_average_is_that_of_what_calculates_it(images):
+    import tf_keras as keras
+
+    image = keras.Input((24, 16, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, name="conv")(keras.layers.Rescaling(1 / 255, name="scale")(image))
+    x = keras.layers.GlobalAveragePooling2D(name="features")(x)
+    float32 = to_onnx.to_float32(keras.Model(image, keras.layers.Dense(3, activation="softmax", name="scores")(x)))
+    ranges = onnx_int8.ranges_by_layer(float32, {"features": (0.0, 7.65)})
+    graph = onnx.load_from_string(onnx_int8.to_int8(float32, images, ranges=ranges)).graph
+    constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    scales = {float(constants[node.input[1]]) for node in graph.node if node.op_type == "QuantizeLinear"}
+    assert any(scale == pytest.approx(0.03) for scale in scales)
+
+
 def test_a_range_that_lacks_zero_is_widened_to_it(float32, images):
     ranges = onnx_int8.ranges_by_layer(float32, {"dense": (0.5, 2.55)})
     graph = onnx.load_from_string(onnx_int8.to_int8(float32, images, ranges=ranges)).graph
