@@ -201,7 +201,10 @@ def _print_table(photos: str, lines: Sequence[FileSummary]) -> None:
     table = _table(lines)
     table.title, table.title_justify, table.show_edge = f"On {photos} test photos", "left", False
     table.padding = (0, 1, 0, 0)
-    Console().print(table)
+    console = Console()
+    needed = console.measure(table, options=console.options.update(max_width=200)).maximum
+    console.width = max(console.width, needed)  # a narrow terminal wraps lines: better than names cut in two
+    console.print(table)
 
 
 def _table(lines: Sequence[FileSummary]) -> Table:

@@ -86,7 +86,7 @@ def test_two_runs_stand_in_one_table(run, tmp_path_factory, capsys, monkeypatch)
     for path in run.iterdir():
         (other / path.name).write_bytes(path.read_bytes())
     _write(other / "config.json", {"model": "efficientnet_lite0"})
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "60")
     assert main(["--run", str(run), str(other)]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[1][:3] == ["model", "file", "size"]
