@@ -40,8 +40,9 @@ class Layer:
     def title(self) -> str:
         """The name as a reader knows it from the Keras model: "conv_1" of "cnn/conv_1/Relu;cnn/conv_1/Conv2D"."""
         pieces = [piece for piece in self.name.split(";") if "/" in piece]
-        if not pieces:
-            return self.name.partition(":")[0]
+        if not pieces:  # the converter called it by its place, such as StatefulPartitionedCall:0 for the model's end
+            own = self.name.partition(":")[0]
+            return self.operation.lower() if own.startswith("StatefulPartitionedCall") else own
         piece = next((piece for piece in pieces if _CALCULATES.search(piece)), pieces[0])
         path = piece.split("/")
         return "/".join(path[1:-1] if len(path) > 2 else path[:-1])

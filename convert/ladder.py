@@ -6,6 +6,7 @@ validation split. The test split never comes near it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -74,16 +75,24 @@ class Climb:
     Attributes:
         max_drop: The budget, in points of 100.
         attempts: All rungs that were tried, in order.
-        kept: The name of the rung whose file is kept.
+        attempt: The one whose file is kept: it holds, or else is the best that there was.
         content: That file.
-        holds: Whether it keeps the budget; if not, it is the best that there was.
     """
 
     max_drop: float
     attempts: tuple[Attempt, ...]
-    kept: str
+    attempt: Attempt
     content: bytes
-    holds: bool
+
+    @property
+    def kept(self) -> str:
+        """The name of the rung whose file is kept."""
+        return self.attempt.name
+
+    @property
+    def holds(self) -> bool:
+        """Whether that file keeps the budget."""
+        return self.attempt.holds
 
     def describe(self) -> dict[str, Any]:
         """Return the climb as conversion.json tells it."""
@@ -122,7 +131,7 @@ def climb(
         UserError: If no rung gave a file at all.
     """
     attempts: list[Attempt] = []
-    best: tuple[tuple[float, float], Attempt, bytes] | None = None
+    best: tuple[Attempt, bytes] | None = None
     for rung in rungs:
         try:
             content = rung.make()
@@ -134,16 +143,21 @@ def climb(
         attempt = Attempt(rung.name, len(content), judged, judged.drop_points <= max_drop + _EXACT)
         attempts.append(attempt)
         tell(describe_attempt(attempt))
-        rank = (judged.drop_points, -judged.agreement)
-        if best is None or attempt.holds or rank < best[0]:
-            best = rank, attempt, content
+        if best is None or attempt.holds or rank(attempt) < rank(best[0]):
+            best = attempt, content
         if attempt.holds:
             break
     if best is None:
         reasons = "; ".join(f"{each.name}: {each.reason}" for each in attempts) or "there is none"
         raise UserError(f"Expected a way to quantize within {max_drop:g} points, none works ({reasons})")
-    _, kept, content = best
-    return Climb(max_drop, tuple(attempts), kept.name, content, kept.holds)
+    return Climb(max_drop, tuple(attempts), *best)
+
+
+def rank(attempt: Attempt) -> tuple[float, float]:
+    """Return what is smaller the better a file is: the drop, then the disagreement; infinite without a file."""
+    if attempt.judged is None:
+        return math.inf, math.inf
+    return attempt.judged.drop_points, -attempt.judged.agreement
 
 
 def describe_attempt(attempt: Attempt) -> str:

@@ -40,11 +40,9 @@ def to_int8(float32_onnx: bytes, images: npt.NDArray[np.uint8], *, ranges: Range
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-    with tempfile.TemporaryDirectory(prefix="quantizing-") as name, _quiet():
+    with tempfile.TemporaryDirectory(prefix="quantizing-") as name, quiet():
         folder = Path(name)
-        proto = _prepare(float32_onnx, folder)
-        pixels = cut_off_scaling(proto)
-        _unshare(proto)
+        proto, pixels = prepare(float32_onnx, folder)
         overrides = _overrides(proto, pixels, ranges or {})
         onnx.save(proto, folder / "float.onnx")
         quantize_static(
@@ -106,15 +104,28 @@ class _Reader:
         return {self._name: self._pixels.to_real(self._images[places])}
 
 
-def _prepare(float32_onnx: bytes, folder: Path) -> Any:
-    """Return the model with constants folded and paddings merged into convolutions: each would be an operation more."""
+def prepare(float32_onnx: bytes, folder: Path) -> tuple[Any, Pixels]:
+    """Return the float graph that is quantized, and what was cut off its start.
+
+    Constants are folded and paddings merged into convolutions: each would be an operation more.
+
+    Args:
+        float32_onnx: A model of `to_onnx.to_float32`.
+        folder: For files on the way.
+
+    Returns:
+        An onnx.ModelProto, and how pixels become what it takes.
+    """
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     given, prepared = folder / "given.onnx", folder / "prepared.onnx"
     given.write_bytes(float32_onnx)
     quant_pre_process(given, prepared, skip_symbolic_shape=True)
-    return onnx.load(prepared)
+    proto = onnx.load(prepared)
+    pixels = cut_off_scaling(proto)
+    _unshare(proto)
+    return proto, pixels
 
 
 def _unshare(proto: Any) -> None:
@@ -213,7 +224,7 @@ def _pack(proto: Any) -> bytes:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the quantizer's advice out of our output; it speaks through the root logger."""
     root = logging.getLogger()
     level = root.level

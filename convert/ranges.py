@@ -21,7 +21,7 @@ Ranges = Mapping[str, tuple[float, float]]
 # 1e-3 made it larger; the ranges of least squared error changed it by -9 to +1 % and took minutes to find.
 CLIPPED = 1e-4
 
-_KEPT = 2048  # values a photo and activation that the choice of a range looks at
+KEPT = 2048  # values a photo and activation that the choice of a range looks at
 
 
 @dataclass
@@ -37,6 +37,12 @@ class Observed:
     low: float = np.inf
     high: float = -np.inf
     some: list[Reals] = field(default_factory=list)
+
+    def add(self, values: Reals, random: np.random.Generator) -> None:
+        """Look at what it took on, (N,), for a further photo."""
+        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+        chosen = random.integers(0, len(values), KEPT) if len(values) > KEPT else slice(None)
+        self.some.append(values[chosen])
 
 
 def observe(float_model: bytes, images: npt.NDArray[np.uint8], seed: int = 0) -> dict[str, Observed]:
@@ -59,10 +65,7 @@ def observe(float_model: bytes, images: npt.NDArray[np.uint8], seed: int = 0) ->
     for image in images:
         activations.run(image)
         for tensor, name in tensors.items():
-            values, into = activations.read(tensor).reshape(-1), observed[name]
-            into.low, into.high = min(into.low, float(values.min())), max(into.high, float(values.max()))
-            chosen = random.integers(0, len(values), _KEPT) if len(values) > _KEPT else slice(None)
-            into.some.append(values[chosen])
+            observed[name].add(activations.read(tensor).reshape(-1), random)
     return observed
 
 
@@ -81,15 +84,18 @@ def clipped(
         float_model: The model that was observed; what only hands values on gets the range of what it hands on.
         share: Of the values that are cut off on each side, 0-1.
     """
-    chosen = {}
-    for name, each in observed.items():
-        low, high = np.quantile(np.concatenate(each.some), (share, 1 - share))
-        chosen[name] = float(low), float(high)
+    chosen = {name: span(each, share) for name, each in observed.items()}
     layers = read_layers(float_model)
     writers = {layer.output: layer for layer in layers}
     for layer in layers:
         chosen[layer.name] = chosen[_source(layer, writers).name]
     return chosen
+
+
+def span(observed: Observed, share: float) -> tuple[float, float]:
+    """Return the range without a share, 0-1, of the values on each side."""
+    low, high = np.quantile(np.concatenate(observed.some), (share, 1 - share))
+    return float(low), float(high)
 
 
 def _source(layer: Layer, writers: Mapping[int, Layer]) -> Layer:

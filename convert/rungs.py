@@ -14,7 +14,7 @@ from convert.ladder import Rung
 from convert.sensitivity import rank_layers
 from convert.slow_layers import layers_without_xnnpack
 
-IN_FLOAT = (1, 2, 4, 8)  # layers in float, rung by rung; beyond eight a model is hardly int8 any more
+IN_FLOAT = (1, 2, 4, 8, 16)  # layers in float, rung by rung
 
 
 def ptq_rungs(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from convert.activations import Activations
 from convert.graph import CONVERSIONS, PASSING, Layer, match_layers, read_layers
 
+_HEAVY = 0.1, 100_000  # of the float file, and bytes: a dense layer behind a flattening can be nearly all of it
 _PHOTOS = 32  # one layer's SQNR differs by less than 0.5 dB from that of 300 photos
 
 
@@ -81,11 +82,13 @@ def rank_layers(
     float_model: bytes,
     quantize: Callable[[Sequence[str]], bytes],
     images: npt.NDArray[np.uint8],
-    most: int = 16,
+    most: int = 24,
 ) -> list[tuple[str, float]]:
     """Find the layers whose return to float32 helps the answer most, by trying each by itself.
 
-    Those that bring in most noise by `layer_errors` are tried.
+    Half of those that are tried are the first ones, whose noise, however small, goes through all that follow: on
+    EfficientNet-Lite0 the first eight layers gained 8 dB, though none of them looked bad. The others are those that
+    bring in most noise by `layer_errors`.
 
     Args:
         float_model: A .tflite without quantization.
@@ -94,7 +97,8 @@ def rank_layers(
         most: Layers to try; each costs a quantization.
 
     Returns:
-        Names of layers and the decibels that each gains in the answer's SQNR, the best first; none that gains nothing.
+        Names of layers and the decibels that each gains in the SQNR of the answer, the best first, but behind all
+        others those that would make the file much larger; none that gains nothing.
     """
     images = images[:_PHOTOS]
     answer = answer_layer(float_model)
@@ -107,9 +111,18 @@ def rank_layers(
     whole = quantize([])
     before = sqnr_of(whole)
     errors = layer_errors(float_model, whole, images)
-    suspects = sorted((each for each in errors if each.operation not in PASSING), key=lambda each: -each.added)
-    gains = [(each.name, sqnr_of(quantize([each.name])) - before) for each in suspects[:most]]
-    return sorted(((name, gain) for name, gain in gains if gain > 0), key=lambda each: -each[1])
+    suspects = [each for each in errors if each.operation not in {*PASSING, "SOFTMAX"}]
+    noisiest = sorted(suspects[most // 2 :], key=lambda each: -each.added)[: most - most // 2]
+    tried = suspects[: most // 2] + noisiest
+    gains = []
+    for each in tried:
+        content = quantize([each.name])
+        gain = sqnr_of(content) - before
+        if gain > 0:
+            more = len(content) - len(whole)
+            is_heavy = more > max(_HEAVY[0] * len(float_model), _HEAVY[1])
+            gains.append((is_heavy, each.name, gain))
+    return [(name, gain) for _, name, gain in sorted(gains, key=lambda each: (each[0], -each[2]))]
 
 
 def answer_layer(float_model: bytes) -> Layer:

@@ -48,4 +48,4 @@ def test_layers_in_another_order_are_matched_by_their_names():
 def test_a_title_is_the_keras_layers():
     assert layer("CONV_2D", "cnn/relu/Relu;cnn/conv_1/BiasAdd;cnn/conv_1/Conv2D;cnn/conv_1/bias1").title == "conv_1"
     assert layer("CONV_2D", "model/block/se/Relu;model/block/se/conv/Conv2D1").title == "block/se/conv"
-    assert layer("SOFTMAX", "StatefulPartitionedCall:0").title == "StatefulPartitionedCall"
+    assert layer("SOFTMAX", "StatefulPartitionedCall:0").title == "softmax"
