@@ -54,6 +54,7 @@ class Measured:
         latency_ratio: Latency over that of the float32 file of the same format.
         layers: Each layer's error; empty where it wasn't measured.
         slow: Which layers make it slower than float32; empty where it isn't.
+        way: How it was made, where several ways were tried; else empty.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Measured:
     latency_ratio: float
     layers: Sequence[LayerError] = field(default=())
     slow: str = ""
+    way: str = ""
 
 
 def describe_differences(photos: Photos, files: Sequence[Measured]) -> dict[str, Any]:
@@ -97,6 +99,7 @@ def _describe_file(photos: Photos, file: Measured) -> dict[str, Any]:
         "size_ratio": file.size_ratio,
         "latency_ratio": file.latency_ratio,
         "slow": file.slow,
+        "way": file.way,
         "accuracy": verdict.accuracy,
         "accuracy_interval": list(wilson_interval(round(n * verdict.accuracy), n)),
         "agreement": verdict.agreement,

@@ -20,6 +20,7 @@ from convert.source import Calibration
 from edge import preprocess
 from edge.errors import UserError
 from edge.golden import GoldenSample
+from train.pixels import Images, Labels
 
 # Photos held back beyond these would cost minutes and tell no more: 95 % of the time the share is 3 points right.
 _MOST_HELD_BACK = 1000
@@ -35,6 +36,7 @@ class ForeignSource:
         model: From raw pixels to scores.
         labels: Names of the classes.
         splits: "held_back" alone, without truth.
+        reported_names: Where each of them lies.
         calibration: The other photos.
         origin: What conversion.json says of the model.
         notes: What was assumed, and which photos can't be used.
@@ -44,6 +46,7 @@ class ForeignSource:
     model: keras.Model
     labels: list[str]
     splits: dict[str, Split]
+    reported_names: list[str]
     calibration: Calibration
     origin: dict[str, Any]
     notes: tuple[str, ...]
@@ -59,6 +62,17 @@ class ForeignSource:
     def calibrate(self, size: int, seed: int) -> Calibration:
         """Return the photos that were set apart when the model was loaded, for this size and seed."""
         return self.calibration
+
+    def training(self) -> tuple[Images, Labels]:
+        """Refuse: what the photos show, nobody told.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(
+            "Expected a run of train.run for quantization-aware training, got a foreign model, of whose photos no "
+            "class is known; quantize without --qat"
+        )
 
     def choose_golden(self, seed: int) -> list[GoldenSample]:
         """Return none: whose the photos are, and under which licence, nobody told."""
@@ -99,7 +113,7 @@ def load_foreign(request: Request, size: int, seed: int) -> ForeignSource:
             "name a file with a line for each class: --labels"
         )
     _, height, width, _ = model.input_shape
-    images, broken = _read_photos(request, (height, width), size + _MOST_HELD_BACK, seed)
+    images, names, broken = _read_photos(request, (height, width), size + _MOST_HELD_BACK, seed)
     count = min(size, len(images) // 2)
     held_back = images[count:]
     scores = run_model(model, held_back)
@@ -125,6 +139,7 @@ def load_foreign(request: Request, size: int, seed: int) -> ForeignSource:
         model=model,
         labels=list(request.labels),
         splits={"held_back": Split(held_back, None)},
+        reported_names=names[count:],
         calibration=Calibration(pin_range(images[:count]), described),
         origin=origin,
         notes=tuple(_notes(request, is_logits, count, broken)),
@@ -133,9 +148,10 @@ def load_foreign(request: Request, size: int, seed: int) -> ForeignSource:
 
 def _read_photos(
     request: Request, image_size: tuple[int, int], most: int, seed: int
-) -> tuple[npt.NDArray[np.uint8], list[tuple[str, str]]]:
-    """Return at most so many different photos in a seeded order, and which can't be used, with the reason."""
+) -> tuple[npt.NDArray[np.uint8], list[str], list[tuple[str, str]]]:
+    """Return at most so many different photos in a seeded order, where they lie, and which can't be used, and why."""
     images: list[npt.NDArray[np.uint8]] = []
+    names: list[str] = []
     broken: list[tuple[str, str]] = []
     hashes: set[bytes] = set()
     for index in np.random.default_rng(seed).permutation(len(request.photos)):
@@ -146,6 +162,7 @@ def _read_photos(
             if digest not in hashes:  # a copy must not be calibrated on and compared on
                 hashes.add(digest)
                 images.append(preprocess.to_image(preprocess.decode(data), image_size))
+                names.append(path.relative_to(request.calibration).as_posix())
         except (OSError, UserError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or "no whole photo"
             broken.append((path.relative_to(request.calibration).as_posix(), reason))
@@ -156,7 +173,7 @@ def _read_photos(
             f"Expected at least two different photos that can be read in {request.calibration}, got {len(images)} "
             f"of {len(request.photos)}; add photos of what the model is for"
         )
-    return np.stack(images), sorted(broken)
+    return np.stack(images), names, sorted(broken)
 
 
 def _notes(request: Request, is_logits: bool, count: int, broken: list[tuple[str, str]]) -> list[str]:

@@ -10,47 +10,26 @@ import hashlib
 import io
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convert import confidence, evaluation, one_file, record, schemes
+from convert import confidence, evaluation, one_file, onnx_slow, record, schemes, slow_layers
+from convert.budget import Budget
 from convert.confidence import Confidence
 from convert.evaluation import Scores, Split, Verdict
 from convert.golden import expect_scores
+from convert.making import make_files
 from convert.record import Converted
 from convert.schemes import Materials, Scheme
+from convert.settings import Settings, Watch
 from convert.source import Calibration, Convertible
 from edge.golden import GoldenSample
 from edge.run_folder import write_json, write_whole
 from train.contenders import peak_bytes
-
-Step = Callable[[str], object]
-Advance = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a conversion was asked for.
-
-    Attributes:
-        schemes: Names of the schemes; the float32 files, which the others are judged by, are made in any case.
-        batch: Images in a call of the files; None leaves it free.
-        calibration_size: Photos that set the int8 ranges.
-        seed: Fixes the choice of those photos.
-        num_threads: Threads of the runtimes while they answer and are timed.
-        golden: Whether a few photos of the training split travel in the files, for devices to replay.
-    """
-
-    schemes: tuple[str, ...]
-    batch: int | None = 1
-    calibration_size: int = 300
-    seed: int = 0
-    num_threads: int = 1
-    golden: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,13 +40,17 @@ class Conversion:
         source: What was converted.
         reference: Keras's scores, by split: (N, classes).
         files: The files, in the order of `schemes.SCHEMES`.
+        calibration: What set the ranges of int8.
         peak_bytes: The most memory that the process had until the last file was made; None where nobody counts.
+        budget: How it went with `Settings.max_drop`.
     """
 
     source: Convertible
     reference: Mapping[str, Scores]
     files: list[Converted]
+    calibration: Calibration
     peak_bytes: int | None
+    budget: Budget | None
 
 
 @dataclass(frozen=True)
@@ -80,41 +63,35 @@ class _Answered:
     confidence: Confidence | None
 
 
-def step_count(settings: Settings) -> int:
-    """Return how often `convert` calls `step`."""
-    return len(schemes.wanted(settings.schemes)) + 3
-
-
-def convert(source: Convertible, settings: Settings, step: Step, advance: Advance) -> Conversion:
+def convert(source: Convertible, settings: Settings, watch: Watch) -> Conversion:
     """Convert a model; write its files, eval.npz and conversion.json into its folder.
 
     Args:
         source: The model and its photos.
         settings: What is wanted.
-        step: Called with a description as each step begins.
-        advance: Called after each answer.
+        watch: Who is told.
 
     Raises:
-        UserError: If the photos changed since the training.
+        UserError: If the photos changed since the training, or the model can't be trained further where that is wanted.
     """
-    step("Reading the photos")
+    watch.step("Reading the photos")
     splits = source.splits
     calibrated = source.calibrate(settings.calibration_size, settings.seed)
     # `edge` replays them, and takes no file of a larger batch.
     golden = source.choose_golden(settings.seed) if settings.golden and settings.batch in (1, None) else []
     reference = {name: evaluation.run_model(source.model, split.images) for name, split in splits.items()}
+    budget = _budget(settings, splits, reference, watch)
     # Beside the files and moved there when all is done: a conversion that fails leaves the old files together.
     with tempfile.TemporaryDirectory(prefix=".converting-", dir=source.folder) as folder:
-        rows = schemes.wanted(settings.schemes)
-        materials = Materials(source.model, settings.batch, calibrated.images)
-        seconds = [_make(scheme, materials, step) for scheme in rows]
+        made = make_files(source, calibrated, settings, budget, watch)
+        materials, rows = made.materials, list(made.seconds)
         peak = peak_bytes() or None
-        step("Asking every file about every photo")
+        watch.step("Asking every file about every photo")
         answered = [
-            _ask(scheme, Path(folder, scheme.file_name), materials, source, reference, golden, settings, advance)
+            _ask(scheme, Path(folder, scheme.file_name), materials, source, reference, golden, settings, watch)
             for scheme in rows
         ]
-        step("Timing each file beside float32")
+        watch.step("Timing each file beside float32")
         timed = source.splits[source.reported].images
         paths = [each.path for each in answered]
         ratios = evaluation.latency_ratios(paths, timed, settings.num_threads, settings.batch)
@@ -130,10 +107,12 @@ def convert(source: Convertible, settings: Settings, step: Step, advance: Advanc
                 verdicts=each.verdicts,
                 reported=source.reported,
                 confidence=each.confidence,
-                seconds=taken,
+                seconds=made.seconds[scheme],
                 latency_ratio=ratios[scheme.file_name],
+                slow=_explain(scheme, materials, ratios[scheme.file_name]),
+                climb=budget.climbs.get(scheme.file_name) if budget else None,
             )
-            for scheme, each, taken in zip(rows, answered, seconds, strict=True)
+            for scheme, each in zip(rows, answered, strict=True)
         ]
         kept = record.kept_entries(source.folder, source.describe_origin())
         eval_npz = _eval_npz(splits[source.reported], source.labels)
@@ -141,7 +120,7 @@ def convert(source: Convertible, settings: Settings, step: Step, advance: Advanc
             write_whole(source.folder / "eval.npz", eval_npz)
         for path in paths:
             path.replace(source.folder / path.name)
-    conversion = Conversion(source, reference, files, peak)
+    conversion = Conversion(source, reference, files, calibrated, peak, budget)
     described = {file.path.name: file.describe() for file in files}
     write_json(
         source.folder / record.NAME,
@@ -153,18 +132,33 @@ def convert(source: Convertible, settings: Settings, step: Step, advance: Advanc
             "golden_samples": len(golden),
             "notes": list(source.notes),
             "peak_bytes": peak,
+            **({"budget": budget.describe()} if budget else {}),
+            **({"qat": made.trained.describe()} if made.trained else {}),
             "files": {**{name: entry for name, entry in kept.items() if name not in described}, **described},
         },
     )
     return conversion
 
 
-def _make(scheme: Scheme, materials: Materials, step: Step) -> float:
-    """Make one file's model; return the seconds that it took."""
-    step(f"Converting to {scheme.file_name}")
-    start = time.perf_counter()
-    materials.made[scheme.file_name] = scheme.make(materials)
-    return time.perf_counter() - start
+def _budget(
+    settings: Settings, splits: Mapping[str, Split], reference: Mapping[str, Scores], watch: Watch
+) -> Budget | None:
+    """Return the budget that int8 files have to keep on validation; None where there is none."""
+    if settings.max_drop is None:
+        return None
+    return Budget(
+        settings.max_drop, splits["validation"], reference["validation"], settings.num_threads, watch.console.print
+    )
+
+
+def _explain(scheme: Scheme, materials: Materials, ratio: float) -> str:
+    """Return which layers make a file slower than float32; empty where it isn't slower, or nothing is known."""
+    if ratio <= record.SLOWER or not scheme.name.startswith("int8"):
+        return ""
+    reference = materials.made[f"model_{schemes.REFERENCE}{scheme.suffix}"]
+    if scheme.suffix == ".tflite" and materials.batch == 1:
+        return slow_layers.explain(slow_layers.time_layers(reference, materials.made[scheme.file_name]))
+    return onnx_slow.explain(reference, materials.made[scheme.file_name]) if scheme.suffix == ".onnx" else ""
 
 
 def _ask(
@@ -175,13 +169,13 @@ def _ask(
     reference: Mapping[str, Scores],
     golden: Sequence[GoldenSample],
     settings: Settings,
-    advance: Advance,
+    watch: Watch,
 ) -> _Answered:
     """Ask a model about every photo, then write it with what that taught embedded."""
     content = materials.made[scheme.file_name]
     write_whole(path, content)
     scores = {
-        name: evaluation.run_file(path, split.images, settings.num_threads, advance, settings.batch)
+        name: evaluation.run_file(path, split.images, settings.num_threads, watch.advance, settings.batch)
         for name, split in source.splits.items()
     }
     verdicts = {

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +79,16 @@ class QatResult:
     best: Figures
     best_step: int
     seconds_per_step: float
+
+    def describe(self) -> dict[str, Any]:
+        """Return the training as conversion.json tells it."""
+        return {
+            "judged_on": "validation",
+            "start": asdict(self.start),
+            "best": asdict(self.best),
+            "best_step": self.best_step,
+            "seconds_per_step": round(self.seconds_per_step, 3),
+        }
 
 
 def fine_tune(

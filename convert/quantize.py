@@ -10,49 +10,55 @@ folder. The second converts a model from elsewhere.
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.command import add_num_threads_flag, add_run_flag, command, parser, positive_int, seed
+from convert.flags import check_budget, chosen_schemes, quantize_flags
+from edge.command import command
 from edge.errors import UserError
 
 if TYPE_CHECKING:
-    from convert.pipeline import Advance, Conversion, Step
+    from convert.budget import Budget
+    from convert.pipeline import Conversion
+    from convert.settings import Watch
     from convert.source import Convertible
-
-# The flags of the schemes, which `convert.schemes` makes; that needs TensorFlow, --help must not.
-SCHEMES = {
-    "float32": "the float32 files alone; they are written in any case, as what the others are judged by",
-    "float16": "weights in float16: half the size",
-    "dynamic-range": "weights in int8, activations quantized in each call: no calibration",
-    "int8": "full integer, uint8 in and out; what a bare call does too",
-}
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    flags = _flags()
+    flags = quantize_flags()
     given = flags.parse_args(argv)
-    schemes = _schemes(given)
+    schemes = chosen_schemes(given)
     if given.require_speedup and not any(scheme.startswith("int8") for scheme in schemes):
         flags.error("--require-speedup is about int8 files: add --int8")
     if given.frigate and "int8" not in schemes:
         flags.error("--frigate is about the int8 file: add --int8")
+    if given.max_drop is not None:
+        check_budget(flags, given, schemes)
     load = _foreign(flags, given) if given.model else _run(flags, given)
 
-    def run(step: Step, advance: Advance) -> Conversion:
-        from convert import pipeline
+    def run(watch: Watch) -> Conversion:
+        from convert import pipeline, report
+        from convert.settings import Settings
 
-        settings = pipeline.Settings(
-            schemes, given.batch, given.calibration_size, given.seed, given.num_threads, golden=not given.no_golden
+        settings = Settings(
+            schemes=schemes,
+            batch=given.batch,
+            calibration_size=given.calibration_size,
+            seed=given.seed,
+            num_threads=given.num_threads,
+            golden=not given.no_golden,
+            max_drop=given.max_drop,
         )
-        step("Loading the model")
-        return pipeline.convert(load.source(), settings, step, advance)
+        watch.step("Loading the model")
+        conversion = pipeline.convert(load.source(), settings, watch)
+        watch.step("Writing the report")
+        report.write_report(conversion)
+        return conversion
 
     conversion = _with_progress(load.folder, run)
     from convert.table import print_conversion
@@ -63,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         write_frigate(load.folder / "model_int8.tflite", conversion.source.labels, given.frigate)
         print(f"Frigate's model.tflite and labelmap.txt are in {given.frigate}")
+    if conversion.budget:
+        _require_budget(conversion.budget)
     if given.require_speedup:
         _require_speedup(conversion, given.require_speedup)
     return 0
@@ -120,7 +128,7 @@ def _foreign(flags: argparse.ArgumentParser, given: argparse.Namespace) -> _Load
     return _Load(request.folder, load)
 
 
-def _with_progress(folder: Path, convert: Callable[[Step, Advance], Conversion]) -> Conversion:
+def _with_progress(folder: Path, convert: Callable[[Watch], Conversion]) -> Conversion:
     """Convert with progress on stderr: a bar on a terminal, a line a step elsewhere."""
     from train import native_log
     from train.device import import_tensorflow
@@ -131,20 +139,33 @@ def _with_progress(folder: Path, convert: Callable[[Step, Advance], Conversion])
         with progress_bar(console) as progress:
             steps = progress.add_task("Starting TensorFlow", total=None)
             import_tensorflow()
-            photos = progress.add_task("Answers of files", total=None)
+            answers = progress.add_task("Answers of files", total=None)
+            from convert.settings import Watch
 
             def step(description: str) -> None:
                 progress.update(steps, description=description, advance=1)
                 if not console.is_terminal:
                     console.print(description)
 
-            return convert(step, lambda: progress.advance(photos))
+            return convert(Watch(step, lambda: progress.advance(answers), console))
 
 
-def _schemes(given: argparse.Namespace) -> tuple[str, ...]:
-    """Return the schemes that are asked for, as `convert.schemes` names them."""
-    names = [flag.replace("-", "_") for flag in SCHEMES]
-    return tuple(name for name in names if given.all or getattr(given, name)) or ("int8",)
+def _require_budget(budget: Budget) -> None:
+    """Say what keeps the budget; raise a UserError where nothing does. By now everything is written."""
+    lacking = []
+    for kept in budget.kept():
+        judged = kept.attempt.judged
+        lost = f"{judged.drop_points:.2f} points lost" if judged else "an unknown drop"
+        if kept.attempt.holds:
+            print(f"{kept.file_name} keeps within {budget.max_drop:g} points: {lost} ({kept.attempt.name})")
+        else:
+            suffix = Path(kept.file_name).suffix
+            lacking.append(f"the best {suffix} is {kept.file_name} with {lost} ({kept.attempt.name})")
+    if lacking:
+        raise UserError(
+            f"Expected int8 files that lose at most {budget.max_drop:g} points on validation: {'; '.join(lacking)}; "
+            "all files are written, allow more or try another model"
+        )
 
 
 def _require_speedup(conversion: Conversion, least: float) -> None:
@@ -156,71 +177,6 @@ def _require_speedup(conversion: Conversion, least: float) -> None:
             f"Expected int8 files at least {least:g} times as fast as float32 on this machine, got {slow}; "
             "all files are written, try another model or a lower --require-speedup"
         )
-
-
-def _flags() -> argparse.ArgumentParser:
-    """Return the command's flags."""
-    flags = parser("python -m convert.quantize", "Convert a trained model for the device and check every file.")
-    add_run_flag(flags)
-    for name, what in SCHEMES.items():
-        flags.add_argument(f"--{name}", action="store_true", help=what)
-    flags.add_argument("--all", action="store_true", help="all of these")
-    flags.add_argument(
-        "--batch", type=_batch, default=1, metavar="N|dynamic", help="images in a call; devices want a fixed one"
-    )
-    flags.add_argument(
-        "--calibration-size",
-        type=positive_int,
-        default=300,
-        metavar="N",
-        help="photos of the training split that set the int8 ranges",
-    )
-    flags.add_argument("--seed", type=seed, default=0, metavar="N", help="fixes the choice of the calibration photos")
-    flags.add_argument(
-        "--require-speedup",
-        type=_positive_number,
-        metavar="X",
-        help="exit 1 when an int8 file isn't X times as fast as float32; all files are written first",
-    )
-    flags.add_argument(
-        "--no-golden", action="store_true", help="no photos of the training split in the files: for private ones"
-    )
-    flags.add_argument(
-        "--frigate",
-        type=Path,
-        metavar="DIR",
-        help="also lay the int8 file out for Frigate: model.tflite and labelmap.txt; images of 224x224",
-    )
-    add_num_threads_flag(flags)
-    foreign = flags.add_argument_group("a foreign model, instead of --run")
-    foreign.add_argument("--model", type=Path, metavar="FILE", help="a .keras or .h5 file, or a SavedModel's folder")
-    foreign.add_argument("--labels", type=Path, metavar="FILE", help="names of its classes, one a line")
-    foreign.add_argument("--calibration", type=Path, metavar="FOLDER", help="photos of what it is for, in any folders")
-    foreign.add_argument("--output", type=Path, metavar="DIR", help="folder for the files; runs/NAME without it")
-    foreign.add_argument(
-        "--input-range",
-        type=float,
-        nargs=2,
-        metavar=("LOW", "HIGH"),
-        help="what it expects of a black and a white pixel, such as 0 1 or -1 1; 0 255 without it",
-    )
-    return flags
-
-
-def _batch(text: str) -> int | None:
-    """Parse a number of images, or "dynamic", as an argparse type."""
-    return None if text == "dynamic" else positive_int(text)
-
-
-def _positive_number(text: str) -> float:
-    """Parse a number above 0, as an argparse type."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
-    return value
 
 
 if __name__ == "__main__":

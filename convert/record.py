@@ -10,6 +10,7 @@ from typing import Any
 
 from convert.confidence import Confidence
 from convert.evaluation import Scores, Verdict
+from convert.ladder import Climb
 from edge.errors import UserError
 from edge.run_folder import read_json
 
@@ -38,6 +39,8 @@ class Converted:
         confidence: Its temperature and threshold; None where no truth is known.
         seconds: Time that the conversion itself took.
         latency_ratio: Its latency over that of the float32 file of the same format, measured in turn.
+        slow: Which layers make it slower than float32; empty where it isn't, or nobody knows.
+        climb: What was tried to keep an accuracy budget; None where there was none.
     """
 
     path: Path
@@ -52,6 +55,8 @@ class Converted:
     confidence: Confidence | None
     seconds: float
     latency_ratio: float
+    slow: str = ""
+    climb: Climb | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -64,7 +69,8 @@ class Converted:
         warnings = []
         verdict = self.verdict
         if self.latency_ratio > SLOWER:
-            warnings.append(f"slower than float32 on this machine: {self.latency_ratio:.2f} of its latency")
+            because = f"; {self.slow}" if self.slow else ""
+            warnings.append(f"slower than float32 on this machine: {self.latency_ratio:.2f} of its latency{because}")
         if verdict.drop_interval is not None and verdict.drop_interval[0] > 0:
             warnings.append(f"loses accuracy beyond chance: {verdict.drop_points:.1f} points")
         if self.scheme == "float32" and verdict.largest_difference > CLOSE:
@@ -86,6 +92,7 @@ class Converted:
             ),
             "latency_ratio": self.latency_ratio,
             "conversion_seconds": round(self.seconds, 3),
+            **({} if self.climb is None else {"budget": self.climb.describe()}),
             "warnings": self.warnings,
         }
 

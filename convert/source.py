@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +25,7 @@ from edge.errors import UserError
 from edge.golden import GoldenSample
 from edge.run_folder import read_json
 from train.dataset import Manifest, read_manifest
-from train.pixels import load_images
+from train.pixels import Images, Labels, StreamedImages, label_indices, load_images
 
 TRAIN = "python -m train.run"
 
@@ -52,6 +53,7 @@ class Convertible(Protocol):
         labels: Names of the classes, in the order of its output.
         reported: The split in `splits` that the table and the JSON are about.
         splits: The photos that every file is asked about, by name of the split.
+        reported_names: Where each photo of the reported split lies.
         false_accept_rate: Wrong answers among the accepted that the "unknown" threshold is chosen for; None where no
             truth is known to choose it on.
         notes: What the user should know, a sentence each.
@@ -63,11 +65,19 @@ class Convertible(Protocol):
     labels: list[str]
     reported: str
     splits: dict[str, Split]
+    reported_names: Sequence[str]
     false_accept_rate: float | None
     notes: tuple[str, ...]
 
     def calibrate(self, size: int, seed: int) -> Calibration:
         """Return calibration images, none of which is in `splits`."""
+
+    def training(self) -> tuple[Images, Labels]:
+        """Return images and class indices to train the model further on.
+
+        Raises:
+            UserError: If there are none.
+        """
 
     def choose_golden(self, seed: int) -> list[GoldenSample]:
         """Return samples that may travel in the files, still without scores; none where no photo may."""
@@ -118,6 +128,11 @@ class Source:
         return {split: Split(*load_images(self.manifest, split, self.image_size)) for split in ("validation", "test")}
 
     @property
+    def reported_names(self) -> list[str]:
+        """Paths below the photos' folder."""
+        return [photo.path for photo in self.manifest.of(self.reported)]
+
+    @property
     def false_accept_rate(self) -> float:
         """What the training was asked for, or what it takes where nobody asks."""
         return float(self.config.get("false_accept_rate", 0.05))
@@ -144,6 +159,10 @@ class Source:
         calibration.prove_unseen(sample.files, self.manifest)
         described = calibration.describe_sample(sample, self.manifest, size, seed)
         return Calibration(calibration.calibration_images(sample, self.image_size), described)
+
+    def training(self) -> tuple[Images, Labels]:
+        """Return the training split; its images are read when they are asked for."""
+        return StreamedImages(self.manifest, "train", self.image_size), label_indices(self.manifest, "train")
 
     def choose_golden(self, seed: int) -> list[GoldenSample]:
         """Return samples of the training split."""

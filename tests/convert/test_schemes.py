@@ -22,7 +22,11 @@ def test_no_two_rows_make_the_same_file():
 
 @pytest.mark.parametrize("scheme", ["float32", "float16", "dynamic_range", "int8"])
 def test_every_flag_has_a_row(scheme):
-    from convert.quantize import SCHEMES
+    from convert.flags import SCHEMES
 
     assert scheme.replace("_", "-") in SCHEMES
     assert f"model_{scheme}.tflite" in names(schemes.wanted([scheme]))
+
+
+def test_training_gives_a_row_in_each_format():
+    assert names(schemes.wanted(["int8_qat"]))[1::2] == ["model_int8_qat.tflite", "model_int8_qat.onnx"]
