@@ -30,9 +30,14 @@ def to_float16(model: keras.Model, batch: int | None = 1) -> bytes:
 
 
 def to_dynamic_range(model: keras.Model, batch: int | None = 1) -> bytes:
-    """Convert with int8 weights and no calibration: activations are quantized anew in each call; float32 in and out."""
+    """Convert with int8 weights and no calibration: activations are quantized anew in each call; float32 in and out.
+
+    Dense layers get one scale for all their weights: with one for each channel they are an operation of 2024, which
+    tflite-runtime refuses and TFLite's own kernels fail at.
+    """
     converter = _converter(model, batch)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     return _convert(converter)
 
 

@@ -246,6 +246,15 @@ def test_what_a_consumer_is_known_not_to_read_is_not_asked(digits_run):
     assert (left_out.state, left_out.reasons) == ("skipped", ("it reads no floats",))
 
 
+def test_where_its_kin_has_a_limit_a_consumer_is_held_to_the_reference(digits_run):
+    first, *_ = (each for each in CONSUMERS if each.suffix == ".onnx")
+    limited = replace(first, name="another", limits={"float32": "it reads no floats"})
+    rows = list(
+        ask_all(digits_run, read_photos(digits_run, 5), [first, limited, replace(first, kin="another")], this_python)
+    )
+    assert [row.state for row in rows] == ["same", "skipped", "same"]
+
+
 def test_without_a_reference_nothing_passes(digits_run, tmp_path):
     broken = program(tmp_path, "sys.exit('broken')")
     other = next(each for each in CONSUMERS if each.suffix == ".onnx")

@@ -148,7 +148,8 @@ def _ask_one(
         labels=len(answer.labels or []) if consumer.sees_labels else None,
     )
     reference = reference if answers else answer
-    kin = answers.get(consumer.kin) if consumer.kin else reference
+    # where its kin gave no answer, as by a limit of its own, the reference is what is left
+    kin = (answers.get(consumer.kin) or reference) if consumer.kin else reference
     if reference is None or kin is None:
         return replace(row, reasons=("there is no reference to compare with",)), None
     judged = partial(

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from convert import to_tflite
+from convert.graph import read_layers, read_model
 from edge.errors import TinySightError
 
 
@@ -57,3 +58,11 @@ def test_dynamic_range_takes_and_gives_float32(large_model, images):
     np.testing.assert_allclose(scores, expected, atol=0.05)
     assert np.abs(scores - expected).max() > 1e-6  # quantized indeed
     assert len(content) < 0.4 * len(to_tflite.to_float32(large_model))
+    codes = {layer.operation: code.version for layer, code in zip(read_layers(content), _codes(content), strict=True)}
+    assert codes["FULLY_CONNECTED"] <= 9  # tflite-runtime 2.14 knows no newer one
+
+
+def _codes(content):
+    """The operators' codes, in the order of execution."""
+    model = read_model(content)
+    return [model.operatorCodes[each.opcodeIndex] for each in model.subgraphs[0].operators]
