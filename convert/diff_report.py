@@ -36,7 +36,7 @@ def write_diff_report(folder: Path, photos: Photos, files: Sequence[Measured], n
         "run": folder.resolve().name,
         "licence": licence,
         "differences": described,
-        "correct": round(described["n"] * described["keras"]["accuracy"]),
+        "correct": round(described["n"] * described["keras"]["accuracy"]) if described["keras"] else None,
         "files": [_prepare(photos, file, described["files"][file.name]) for file in files],
         "full_db": _PALE_DB,
     }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.evaluation import judge
+from convert.evaluation import Verdict, judge
 from convert.sensitivity import LayerError
 from train.evaluate import wilson_interval
 
@@ -28,7 +28,7 @@ class Photos:
         split: Which they are, such as "test".
         names: Where each photo lies, (N,).
         images: As the device sees them, (N, height, width, 3) uint8 RGB.
-        truth: Class indices (N,).
+        truth: Class indices (N,); None where nobody told what the photos show.
         labels: Names of the classes, in the order of the scores.
         reference: Keras's scores (N, classes).
     """
@@ -36,7 +36,7 @@ class Photos:
     split: str
     names: Sequence[str]
     images: npt.NDArray[np.uint8]
-    truth: npt.NDArray[np.int64]
+    truth: npt.NDArray[np.int64] | None
     labels: Sequence[str]
     reference: Scores
 
@@ -69,21 +69,21 @@ class Measured:
 
 
 def describe_differences(photos: Photos, files: Sequence[Measured]) -> dict[str, Any]:
-    """Return quantization.json: what the float model does, and each file beside it.
+    """Return quantization.json: what the float model does, and each file beside it; without truth "keras" is None.
 
     Args:
         photos: What was asked, N > 0.
         files: In the order of the page.
     """
-    answers = photos.reference.argmax(axis=1)
-    correct = int((answers == photos.truth).sum())
+    n = len(photos.reference)
+    keras = None
+    if photos.truth is not None:
+        correct = int((photos.reference.argmax(axis=1) == photos.truth).sum())
+        keras = {"accuracy": correct / n, "accuracy_interval": list(wilson_interval(correct, n))}
     return {
         "split": photos.split,
-        "n": len(photos.truth),
-        "keras": {
-            "accuracy": correct / len(photos.truth),
-            "accuracy_interval": list(wilson_interval(correct, len(photos.truth))),
-        },
+        "n": n,
+        "keras": keras,
         "files": {file.name: _describe_file(photos, file) for file in files},
     }
 
@@ -100,12 +100,9 @@ def _describe_file(photos: Photos, file: Measured) -> dict[str, Any]:
         "latency_ratio": file.latency_ratio,
         "slow": file.slow,
         "way": file.way,
-        "accuracy": verdict.accuracy,
-        "accuracy_interval": list(wilson_interval(round(n * verdict.accuracy), n)),
+        **_describe_accuracy(verdict),
         "agreement": verdict.agreement,
         "agreement_interval": list(wilson_interval(n - len(flips), n)),
-        "drop_points": verdict.drop_points,
-        "drop_interval": list(verdict.drop_interval),
         "flips": flips,
         "per_class": _per_class(photos, file.scores),
         "confidence": _confidence_shift(photos.reference, file.scores),
@@ -120,11 +117,23 @@ def _describe_file(photos: Photos, file: Measured) -> dict[str, Any]:
     }
 
 
+def _describe_accuracy(verdict: Verdict) -> dict[str, Any]:
+    """Return accuracy and what was lost of it, with intervals; nothing where no truth is known."""
+    if verdict.accuracy is None or verdict.drop_interval is None:
+        return {}
+    return {
+        "accuracy": verdict.accuracy,
+        "accuracy_interval": list(wilson_interval(round(verdict.n * verdict.accuracy), verdict.n)),
+        "drop_points": verdict.drop_points,
+        "drop_interval": list(verdict.drop_interval),
+    }
+
+
 def find_flips(photos: Photos, scores: Scores) -> list[dict[str, Any]]:
     """Return the photos whose answer changed: those that were right first, then those that became right.
 
     Among each, those first whose old answer was surest. A flip is "lost" (right before, wrong now), "gained" or "other"
-    (wrong before and now).
+    (wrong before and now, or nobody knows).
 
     Args:
         photos: What was asked.
@@ -133,12 +142,13 @@ def find_flips(photos: Photos, scores: Scores) -> list[dict[str, Any]]:
     before, after = photos.reference.argmax(axis=1), scores.argmax(axis=1)
     flips = []
     for index in np.flatnonzero(before != after):
-        truth, old, new = int(photos.truth[index]), int(before[index]), int(after[index])
+        old, new = int(before[index]), int(after[index])
+        truth = None if photos.truth is None else int(photos.truth[index])
         flips.append(
             {
                 "index": int(index),
                 "path": photos.names[index],
-                "truth": photos.labels[truth],
+                "truth": None if truth is None else photos.labels[truth],
                 "before": photos.labels[old],
                 "before_confidence": float(photos.reference[index, old]),
                 "after": photos.labels[new],
@@ -151,7 +161,12 @@ def find_flips(photos: Photos, scores: Scores) -> list[dict[str, Any]]:
 
 
 def _per_class(photos: Photos, scores: Scores) -> dict[str, dict[str, Any]]:
-    """Return each class's precision and recall, 0-1, before and after; None where there is nothing to divide by."""
+    """Return each class's precision and recall, 0-1, before and after; None where there is nothing to divide by.
+
+    Nothing where no truth is known.
+    """
+    if photos.truth is None:
+        return {}
     before, after = photos.reference.argmax(axis=1), scores.argmax(axis=1)
     described = {}
     for index, label in enumerate(photos.labels):

@@ -14,16 +14,10 @@ from convert.sensitivity import LayerError, layer_errors
 _PHOTOS = 32  # of those that calibrated: one layer's SQNR differs by less than 0.5 dB from that of 300
 
 
-def write_report(conversion: Conversion) -> bool:
-    """Write quantization.html and quantization.json beside the files.
-
-    Returns:
-        Whether there is something to say: False for photos whose classes nobody told.
-    """
+def write_report(conversion: Conversion) -> None:
+    """Write quantization.html and quantization.json beside the files."""
     source = conversion.source
     split = source.splits[source.reported]
-    if split.truth is None:
-        return False
     dataset = source.describe(REFERENCE).get("dataset", {})
     photos = Photos(
         split=source.reported,
@@ -49,7 +43,6 @@ def write_report(conversion: Conversion) -> bool:
         for file in conversion.files
     ]
     write_diff_report(source.folder, photos, measured, dataset.get("name", ""), dataset.get("licence") or "")
-    return True
 
 
 def _layers(conversion: Conversion, file: Converted) -> Sequence[LayerError]:

@@ -19,10 +19,11 @@ def scores(answers, classes, sure=0.8):
 
 
 def write(folder, labels, truth, before, after, **more):
-    n, random = len(truth), np.random.default_rng(0)
+    n, random = len(before), np.random.default_rng(0)
     images = random.integers(0, 256, (n, 40, 24, 3), dtype=np.uint8)
     names = [f"<img src=x onerror=alert(3)>{number}.png" for number in range(n)]
-    photos = Photos("test", names, images, np.array(truth), labels, scores(before, len(labels)))
+    truth = None if truth is None else np.array(truth)
+    photos = Photos("test", names, images, truth, labels, scores(before, len(labels)))
     files = [
         Measured("model_float32.tflite", "float32", scores(before, len(labels)), 4_000_000, 1.0, 1.0),
         Measured("model_int8.tflite", "int8", scores(after, len(labels), 0.7), 1_000_000, 0.25, 1.3, **more),
@@ -101,3 +102,16 @@ def test_many_classes_fold_away(tmp_path):
     labels = [f"class {number}" for number in range(20)]
     page = write(tmp_path, labels, list(range(20)), list(range(20)), [1, *range(1, 20)])
     assert "The other 8 classes" in page.words
+
+
+def test_photos_that_nobody_named_show_where_answers_differ_and_claim_no_accuracy(tmp_path):
+    page = write(tmp_path, ["cat", "dog"], None, [0, 1, 0], [0, 0, 0])
+    assert "1 answer of 3 changed ." in page.words or "1 answer of 3 changed." in page.words
+    assert "Another answer" in page.words
+    for word in ("accuracy", "points lost", "Class by class", "in truth", "None"):
+        assert word not in page.words
+    figures = json.loads((tmp_path / "quantization.json").read_text())
+    assert figures["keras"] is None
+    (flip,) = figures["files"]["model_int8.tflite"]["flips"]
+    assert (flip["before"], flip["after"], flip["truth"], flip["effect"]) == ("dog", "cat", None, "other")
+    assert "accuracy" not in figures["files"]["model_int8.tflite"]

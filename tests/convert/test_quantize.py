@@ -112,6 +112,7 @@ def test_all_schemes_of_a_larger_batch(run, capsys):
         "float16",
         "dynamic_range",
         "int8",
+        "int8_qat",
     }
     for name, entry in conversion["files"].items():
         assert entry["batch"] == 16
@@ -159,7 +160,7 @@ def test_a_speedup_that_is_not_reached_is_told_when_all_is_written(run, capsys):
 def test_a_speedup_is_the_inverse_of_a_latency(tmp_path, least, is_told):
     files = [converted(tmp_path, "float32", latency_ratio=9.0), converted(tmp_path, "int8", latency_ratio=0.5)]
     with pytest.raises(UserError, match=r"got model_int8\.tflite 2\.00;") if is_told else contextlib.nullcontext():
-        _require_speedup(Conversion(None, {}, files, None), least)
+        _require_speedup(Conversion(None, {}, files, None, None, None), least)
 
 
 def test_a_foreign_model(digits_run, digits_photos, tmp_path, capsys):
