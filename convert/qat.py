@@ -71,7 +71,8 @@ class QatResult:
 
     Attributes:
         model: The float model with the fine-tuned weights, from raw pixels to scores, as `convert.fold.fold` makes it;
-            `convert.fixed_ranges.to_int8` takes it with `ranges`.
+            `convert.fixed_ranges.to_int8` takes it with `ranges`. An int8 .onnx has coarser steps for the weights of some
+            channels (`convert.onnx_weights`) than it was trained with, and so less of the gain: compare it by itself.
         ranges: Lowest and highest value of each layer's output that int8 rounds, by the layer's name in `model`.
         start: What the model did before the first step, which is what post-training quantization does with these ranges.
         best: What `model` does; equal to `start` where no step made it better.
