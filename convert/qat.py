@@ -1,9 +1,8 @@
 """Quantization-aware fine-tuning: a model goes on learning while it rounds as an int8 device does.
 
 It starts where post-training quantization ends, with ranges of calibration photos and the same weights, and learns from
-the float model: from its scores and from the features that these are calculated from, since a photo has two scores, say,
-and a thousand features. What comes out may be no better: `QatResult` says what both do on validation, and the caller
-chooses.
+the float model: from its scores and from the features that they are calculated from, as a photo has few scores and a
+thousand features. What comes out may be no better: `QatResult` says what both do on validation, and the caller chooses.
 """
 
 from __future__ import annotations
@@ -55,10 +54,12 @@ class Settings:
     steps: int = 120
     rounds: int = 3
     batch_size: int = 32
+    # EfficientNet-Lite0 after 60 steps, error of the logits: 0.31 before, 0.13 at 0.02, 0.19 at 0.05; 0.17 by Adam on
+    # real numbers at 1e-5, 0.21 at 1e-4.
     learning_rate: float = 0.02
     teacher_share: float = 1.0
     temperature: float = 1.0
-    features_weight: float = 10.0
+    features_weight: float = 10.0  # 1e-5, 60 steps: the error went to 0.23 without features, to 0.17 with them
     clipped: float = CLIPPED
     augmentation: Augmentation = field(default_factory=Augmentation)
     validation_size: int = 1000
@@ -71,10 +72,10 @@ class QatResult:
 
     Attributes:
         model: The float model with the fine-tuned weights, from raw pixels to scores, as `convert.fold.fold` makes it;
-            `convert.fixed_ranges.to_int8` takes it with `ranges`. An int8 .onnx has coarser steps for the weights of some
-            channels (`convert.onnx_weights`) than it was trained with, and so less of the gain: compare it by itself.
+            `convert.fixed_ranges.to_int8` takes it with `ranges`. An int8 .onnx has other steps for the weights of some
+            channels (`convert.onnx_weights`) than training had, and so less of the gain: compare it by itself.
         ranges: Lowest and highest value of each layer's output that int8 rounds, by the layer's name in `model`.
-        start: What the model did before the first step, which is what post-training quantization does with these ranges.
+        start: What the model did before the first step: post-training quantization with these ranges.
         best: What `model` does; equal to `start` where no step made it better.
         best_step: After how many steps that was; 0 where no step made it better.
         seconds_per_step: Median.
