@@ -21,6 +21,7 @@ with warnings.catch_warnings():
     import tensorflow_model_optimization as tfmot
 
 _MODEL = tfmot.quantization.keras
+_PREFIX = "quant_"  # of a wrapper's name, before that of its layer
 
 
 def with_rounding(
@@ -41,7 +42,7 @@ def with_rounding(
     model = behind_scale(folded)
     rounding = keras.models.clone_model(model, clone_function=wrap)
     for layer in model.layers[1:]:
-        wrapper = rounding.get_layer(f"quant_{layer.name}")
+        wrapper = rounding.get_layer(f"{_PREFIX}{layer.name}")
         values = dict(zip(_weight_names(layer), layer.get_weights(), strict=True))
         if layer.name in rounded:
             values |= dict(zip(("output_min", "output_max"), ranges[layer.name], strict=True))
@@ -53,6 +54,11 @@ def with_rounding(
     return rounding
 
 
+def rounded_output(rounding: keras.Model, name: str) -> Any:
+    """Return the symbolic output that the layer `name` of the folded model has in the model that rounds."""
+    return rounding.get_layer(f"{_PREFIX}{name}").output
+
+
 def update_kernel_ranges(rounding: keras.Model) -> None:
     """Set the ranges of weights by the weights: training does so before a step, not after it."""
     for wrapper in rounding.layers[1:]:
@@ -60,11 +66,13 @@ def update_kernel_ranges(rounding: keras.Model) -> None:
             quantizer(kernel, True, variables)
 
 
-def trained_weights(rounding: keras.Model) -> list[tf.Variable]:
-    """Return the variables to train: tfmot gives the kernels of frozen layers among the trainable ones."""
-    return [
-        weight for wrapper in rounding.layers[1:] if wrapper.layer.trainable for weight in wrapper.trainable_weights
-    ]
+def trained_weights(rounding: keras.Model) -> list[tuple[str, tf.Variable]]:
+    """Return the variables to train, each with its layer's name in the folded model.
+
+    tfmot gives the kernels of frozen layers among the trainable ones.
+    """
+    wrappers = [wrapper for wrapper in rounding.layers[1:] if wrapper.layer.trainable]
+    return [(wrapper.layer.name, weight) for wrapper in wrappers for weight in wrapper.trainable_weights]
 
 
 def take_weights(folded: keras.Model, rounding: keras.Model) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +11,34 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
-from convert.fake_quant import trained_weights, update_kernel_ranges
-from convert.fold import scaling
+from convert.fake_quant import rounded_output, trained_weights, update_kernel_ranges, with_rounding
+from convert.fold import connections, scaling
+from convert.int8_steps import StepAdam, steps_of
+from convert.layer_ranges import KERNELS
 from edge.errors import UserError
-from train.loss import Loss, Teacher
+from train.loss import divergence
 from train.pipeline import one_hot
 from train.pixels import Images, Labels
 from train.schedule import Schedule
 
 _BATCH = 32  # validation images that are looked at together
+_TINY = 1e-12  # of a mean square: features may be nothing but zeros
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What training makes small.
+
+    Attributes:
+        teacher_share: Part that is about the float model, 0-1; the rest is about the labels.
+        temperature: What logits are divided by where both models' scores are compared.
+        features_weight: How much the float model's features, what its scores are calculated from, count beside its
+            scores. The error's mean square is taken over theirs.
+    """
+
+    teacher_share: float
+    temperature: float
+    features_weight: float
 
 
 @dataclass(frozen=True)
@@ -27,7 +46,7 @@ class Figures:
     """What a model that rounds does on the validation split.
 
     Attributes:
-        loss: Mean of what training makes small.
+        loss: How far its scores are from what is aimed at; features apart.
         accuracy: Share of right answers, 0-1.
         agreement: Share of photos with the float model's answer, 0-1.
     """
@@ -38,34 +57,41 @@ class Figures:
 
     def __str__(self) -> str:
         """Return the end of a line of progress."""
-        return f"validation: loss {self.loss:.4f}  accuracy {self.accuracy:6.1%}  agrees {self.agreement:6.1%}"
+        return f"validation: loss {self.loss:.5f}  accuracy {self.accuracy:6.1%}  agrees {self.agreement:6.1%}"
 
 
 class RoundingLearner:
-    """A model that rounds, and Adam on its weights."""
+    """A model that rounds, its float model as the teacher, and Adam on its weights.
 
-    def __init__(self, folded: keras.Model, rounding: keras.Model, teacher: Teacher, schedule: Schedule) -> None:
-        """Make the optimizer and the steps.
+    Attributes:
+        model: The model that rounds.
+    """
+
+    def __init__(
+        self, folded: keras.Model, ranges: Mapping[str, tuple[float, float]], aim: Aim, schedule: Schedule
+    ) -> None:
+        """Make the model, the optimizer and the steps.
 
         Args:
-            folded: The float model that `rounding` was made from.
-            rounding: As `convert.fake_quant.with_rounding` gives it.
-            teacher: The float model as it was, and how much of the loss is about its answers.
-            schedule: Of the learning rate; all steps are one epoch to it.
+            folded: The float model; stays as it is.
+            ranges: Of its layers' outputs.
+            aim: What training makes small.
+            schedule: Of the learning rate, in steps of int8; all training steps are one epoch to it.
         """
-        self._rounding, self._teacher, self._schedule = rounding, teacher, schedule
+        self.model = with_rounding(folded, ranges)
+        self._aim, self._schedule = aim, schedule
+        features = _features(folded)
+        self._teacher = keras.Model(folded.input, [folded.get_layer(features).output, folded.output])
+        self._pupil = keras.Model(self.model.input, [rounded_output(self.model, features), self.model.output])
         self._scale, self._zero_point = scaling(folded)
-        self._variables = trained_weights(rounding)
-        self._adam = keras.optimizers.Adam()
-        self._adam.build(self._variables)
+        trained = trained_weights(self.model)
+        self._variables = [variable for _, variable in trained]
+        self._adam = StepAdam(self._variables, steps_of(folded, ranges, trained))
         self._classes = folded.output_shape[-1]
-        self._loss = Loss(np.ones(self._classes, np.float32), teacher=teacher)
-        batch = [
-            tf.TensorSpec([None, *folded.input_shape[1:]], tf.uint8),
-            tf.TensorSpec([None, self._classes], tf.float32),
-        ]
-        self._train = tf.function(self._train_on, input_signature=batch)
-        self._judge = tf.function(self._judge_on, input_signature=batch)
+        pixels = tf.TensorSpec([None, *folded.input_shape[1:]], tf.uint8)
+        labels = tf.TensorSpec([None, self._classes], tf.float32)
+        self._train = tf.function(self._train_on, input_signature=[pixels, labels, tf.TensorSpec([], tf.float32)])
+        self._judge = tf.function(self._judge_on, input_signature=[pixels, labels])
 
     def step(self, images: tf.Tensor, labels: tf.Tensor, done: int, steps: int) -> float:
         """Train on a batch; return its mean loss before.
@@ -79,8 +105,7 @@ class RoundingLearner:
         Raises:
             UserError: If the loss is no number.
         """
-        self._adam.learning_rate.assign(self._schedule.rate(done, steps, []))
-        loss = float(self._train(images, labels))
+        loss = float(self._train(images, labels, self._schedule.rate(done, steps, [])))
         if not math.isfinite(loss):
             raise UserError(
                 f"Expected a finite loss in quantization-aware training, got {loss} in step {done + 1}; "
@@ -97,38 +122,49 @@ class RoundingLearner:
         for variable, value in zip(self._variables, weights, strict=True):
             variable.assign(value)
 
-    def expected(self, images: Images, chosen: npt.NDArray[np.int64]) -> Labels:
-        """Return the float model's answer to each image at `chosen`, (N,)."""
-        answers = [self._teacher.model(images[part].astype(np.float32), training=False) for part in _parts(chosen)]
-        return np.concatenate(answers).argmax(axis=1)
-
-    def figures(self, images: Images, labels: Labels, chosen: npt.NDArray[np.int64], expected: Labels) -> Figures:
-        """Say what the model does with the images at `chosen`; `expected` are the float model's answers to them."""
-        update_kernel_ranges(self._rounding)
+    def figures(self, images: Images, labels: Labels, chosen: npt.NDArray[np.int64]) -> Figures:
+        """Say what the model does with the images at `chosen`."""
+        update_kernel_ranges(self.model)
         judged = [self._judge(images[part], one_hot(labels[part], self._classes)) for part in _parts(chosen)]
-        losses, scores = (np.concatenate(each) for each in zip(*judged, strict=True))
-        answers = scores.argmax(axis=1)
+        losses, answers, expected = (np.concatenate(each) for each in zip(*judged, strict=True))
         return Figures(
             float(losses.mean()), float((answers == labels[chosen]).mean()), float((answers == expected).mean())
         )
 
-    def _train_on(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    def _train_on(self, images: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
         """Do one step; the graph behind `step`."""
+        wanted_features, wanted = self._teacher(tf.cast(images, tf.float32), training=False)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self._variables)
-            scores = self._rounding(self._scaled(images), training=True)
-            loss = tf.reduce_mean(self._loss.of_training(images, labels, scores))
-        self._adam.apply_gradients(zip(tape.gradient(loss, self._variables), self._variables, strict=True))
+            features, scores = self._pupil(self._scaled(images), training=True)
+            error = tf.reduce_mean((features - wanted_features) ** 2)
+            error /= tf.reduce_mean(wanted_features**2) + _TINY
+            loss = tf.reduce_mean(self._losses(labels, wanted, scores))
+            loss += self._aim.teacher_share * self._aim.features_weight * error
+        self._adam.apply(tape.gradient(loss, self._variables), rate)
         return loss
 
-    def _judge_on(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the losses (N,) and the scores (N, classes) of one batch."""
-        scores = self._rounding(self._scaled(images), training=False)
-        return self._loss.of_training(images, labels, scores), scores
+    def _judge_on(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return the losses of one batch, the answers, and the float model's answers, each (N,)."""
+        _, wanted = self._teacher(tf.cast(images, tf.float32), training=False)
+        scores = self.model(self._scaled(images), training=False)
+        return self._losses(labels, wanted, scores), tf.argmax(scores, axis=1), tf.argmax(wanted, axis=1)
+
+    def _losses(self, labels: tf.Tensor, wanted: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+        """Return how far scores (N, classes) are from the float model's and from the labels, (N,)."""
+        share = self._aim.teacher_share
+        taught = divergence(wanted, scores, self._aim.temperature)
+        return share * taught + (1 - share) * keras.losses.categorical_crossentropy(labels, scores)
 
     def _scaled(self, images: tf.Tensor) -> tf.Tensor:
         """Return what the layers see of raw pixels."""
         return (tf.cast(images, tf.float32) - self._zero_point) * self._scale
+
+
+def _features(folded: keras.Model) -> str:
+    """Return the name of the layer that the last kernel is applied to."""
+    last = [layer.name for layer in folded.layers if type(layer) in KERNELS][-1]
+    return connections(folded)[last][0]
 
 
 def _parts(chosen: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:

@@ -27,18 +27,8 @@ class Teacher:
     temperature: float = 2.0
 
     def loss(self, images: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-        """Return how far the scores of each image (N, classes) are from the teacher's: KL divergence (N,).
-
-        Times the temperature's square, which keeps its gradient as large as that of the labels.
-        """
-        wanted = self._soften(self.model(images, training=False))
-        given = self._soften(scores)
-        return self.temperature**2 * tf.reduce_sum(tf.exp(wanted) * (wanted - given), axis=1)
-
-    def _soften(self, scores: tf.Tensor) -> tf.Tensor:
-        """Return logarithms of scores at the temperature; log(scores) are logits but for a constant."""
-        logits = tf.math.log(tf.maximum(tf.cast(scores, tf.float32), _LEAST))
-        return tf.nn.log_softmax(logits / self.temperature)
+        """Return the `divergence` of the scores of each image (N, classes) from the teacher's, (N,)."""
+        return divergence(self.model(images, training=False), scores, self.temperature)
 
 
 @dataclass(frozen=True)
@@ -71,6 +61,15 @@ class Loss:
         return keras.losses.categorical_crossentropy(labels, scores) * self.weigh(labels)
 
 
+def divergence(wanted: tf.Tensor, given: tf.Tensor, temperature: float) -> tf.Tensor:
+    """Return the KL divergence of scores (N, classes) from the wanted ones, both softened, (N,).
+
+    Times the temperature's square, which keeps its gradient as large as that of the labels.
+    """
+    wanted, given = _soften(wanted, temperature), _soften(given, temperature)
+    return temperature**2 * tf.reduce_sum(tf.exp(wanted) * (wanted - given), axis=1)
+
+
 def balanced_weights(labels: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float32]:
     """Return weights by which each class counts as much as any other, 1 on average over the images.
 
@@ -81,3 +80,9 @@ def balanced_weights(labels: npt.NDArray[np.int64], classes: int) -> npt.NDArray
     counts = np.bincount(labels, minlength=classes)
     present = np.count_nonzero(counts)
     return np.where(counts, len(labels) / (present * np.maximum(counts, 1)), 0).astype(np.float32)
+
+
+def _soften(scores: tf.Tensor, temperature: float) -> tf.Tensor:
+    """Return logarithms of scores at a temperature; log(scores) are logits but for a constant."""
+    logits = tf.math.log(tf.maximum(tf.cast(scores, tf.float32), _LEAST))
+    return tf.nn.log_softmax(logits / temperature)
