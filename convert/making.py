@@ -20,12 +20,12 @@ class Made:
     Attributes:
         materials: Holds them by file name in `made`.
         seconds: How long each row of the table took, in its order.
-        trained: What came of training with rounding; None where nothing was.
+        trained: What came of training with rounding, by the suffix of the file that it was for.
     """
 
     materials: Materials
     seconds: dict[Scheme, float]
-    trained: qat.QatResult | None
+    trained: dict[str, qat.QatResult]
 
 
 def make_files(
@@ -45,13 +45,12 @@ def make_files(
     Raises:
         UserError: If the model can't be trained further where that is asked for.
     """
-    trained: list[qat.QatResult] = []
+    trained: dict[str, qat.QatResult] = {}
 
-    def train_further() -> qat.QatResult:
-        if not trained:
-            watch.step("Training further with rounding")
-            trained.append(_train_further(source, calibrated, settings, watch))
-        return trained[0]
+    def train_further(suffix: str) -> qat.QatResult:
+        watch.step(f"Training further, rounding as int8 of {suffix} does")
+        trained[suffix] = _train_further(source, calibrated, settings, watch, suffix)
+        return trained[suffix]
 
     materials = Materials(source.model, settings.batch, calibrated.images, train_further)
     asked = schemes.wanted(settings.schemes)
@@ -73,11 +72,13 @@ def make_files(
             continue  # training made it no better than what there is
         materials.made[scheme.file_name] = content
         seconds[scheme] = time.perf_counter() - start
-    return Made(materials, seconds, trained[0] if trained else None)
+    return Made(materials, seconds, trained)
 
 
-def _train_further(source: Convertible, calibrated: Calibration, settings: Settings, watch: Watch) -> qat.QatResult:
-    """Train the model on with rounding, judged on validation."""
+def _train_further(
+    source: Convertible, calibrated: Calibration, settings: Settings, watch: Watch, suffix: str
+) -> qat.QatResult:
+    """Train the model on, rounding as a file of a suffix does, judged on validation."""
     photos, validation = source.training(), source.splits["validation"]
     if validation.truth is None:
         raise ValueError("Expected a validation split whose truth is known")
@@ -86,6 +87,6 @@ def _train_further(source: Convertible, calibrated: Calibration, settings: Setti
         calibrated.images,
         photos,
         (validation.images, validation.truth),
-        qat.Settings(seed=settings.seed),
+        qat.Settings(seed=settings.seed, in_pairs=suffix == ".onnx"),
         watch.console,
     )

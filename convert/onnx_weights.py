@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_LARGEST, _LARGEST_PAIR = 127, 128
-_SMALLEST = 1e-30  # of a scale: weights below are nothing, and float32 has few digits left for them
+LARGEST, LARGEST_PAIR = 127, 128
+SMALLEST = 1e-30  # of a scale: weights below are nothing, and float32 has few digits left for them
 
 
 def choose_scales(proto: Any) -> dict[str, tuple[int, npt.NDArray[np.float32]]]:
@@ -56,14 +56,14 @@ def scales_of(rows: npt.NDArray[np.float32], *, in_pairs: bool) -> npt.NDArray[n
         in_pairs: Whether no pair may add up to more than fits in 16 bits with any activations.
     """
     pairs = np.pad(rows.astype(np.float32), ((0, 0), (0, rows.shape[1] % 2))).reshape(len(rows), -1, 2)
-    scales = np.abs(pairs).max(axis=(1, 2)) / np.float32(_LARGEST)
+    scales = np.abs(pairs).max(axis=(1, 2)) / np.float32(LARGEST)
     if in_pairs:
-        scales = np.maximum(scales, _largest_sums(pairs) / np.float32(_LARGEST_PAIR + 1))  # both may be rounded down
-    scales = np.where(scales > _SMALLEST, scales, np.float32(1))  # a channel of nothing but zeros
+        scales = np.maximum(scales, _largest_sums(pairs) / np.float32(LARGEST_PAIR + 1))  # both may be rounded down
+    scales = np.where(scales > SMALLEST, scales, np.float32(1))  # a channel of nothing but zeros
     beyond = np.arange(len(rows) if in_pairs else 0)
     while len(beyond):
         whole = np.rint(pairs[beyond] / scales[beyond, None, None])
-        beyond = beyond[_largest_sums(whole) > _LARGEST_PAIR]
+        beyond = beyond[_largest_sums(whole) > LARGEST_PAIR]
         scales[beyond] *= np.float32(1.002)  # little by little: a coarse step would cost resolution
     return scales
 

@@ -133,7 +133,7 @@ def convert(source: Convertible, settings: Settings, watch: Watch) -> Conversion
             "notes": list(source.notes),
             "peak_bytes": peak,
             **({"budget": budget.describe()} if budget else {}),
-            **({"qat": made.trained.describe()} if made.trained else {}),
+            **({"qat": {name: its.describe() for name, its in made.trained.items()}} if made.trained else {}),
             "files": {**{name: entry for name, entry in kept.items() if name not in described}, **described},
         },
     )

@@ -47,6 +47,7 @@ class Settings:
         temperature: What both models' logits are divided by for that part.
         features_weight: How much the float model's features count in that part, beside its scores.
         clipped: Of each layer's values, the share that lies farthest out on each side and beyond the range.
+        in_pairs: Whether weights are rounded in the steps of an int8 .onnx (`convert.onnx_weights`) or of a .tflite.
         augmentation: What is done to training images.
         validation_size: Photos of the validation split that are asked about at most, evenly spread over it.
         seed: Fixes order and augmentation.
@@ -62,6 +63,7 @@ class Settings:
     temperature: float = 1.0
     features_weight: float = 10.0  # 1e-5, 60 steps: that error went to 0.22 without features, to 0.18 with them
     clipped: float = CLIPPED
+    in_pairs: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
     validation_size: int = 1000
     seed: int = 0
@@ -73,8 +75,8 @@ class QatResult:
 
     Attributes:
         model: The float model with the fine-tuned weights, from raw pixels to scores, as `convert.fold.fold` makes it;
-            `convert.fixed_ranges.to_int8` takes it with `ranges`. An int8 .onnx has other steps for the weights of some
-            channels (`convert.onnx_weights`) than training had, and so less of the gain: compare it by itself.
+            `convert.fixed_ranges.to_int8` takes it with `ranges`, or `convert.onnx_int8.to_int8` where it was trained
+            with `in_pairs`. The other of the two has other steps for the weights and little of the gain.
         ranges: Lowest and highest value of each layer's output that int8 rounds, by the layer's name in `model`.
         start: What the model did before the first step: post-training quantization with these ranges.
         best: What `model` does; equal to `start` where no step made it better.
@@ -128,7 +130,8 @@ def fine_tune(
     folded = fold(model)
     ranges = measure_ranges(folded, calibration, settings.clipped, settings.seed)
     aim = Aim(settings.teacher_share, settings.temperature, settings.features_weight)
-    learner = RoundingLearner(folded, ranges, aim, Schedule("cosine", settings.learning_rate, 1, _WARMUP))
+    schedule = Schedule("cosine", settings.learning_rate, 1, _WARMUP)
+    learner = RoundingLearner(folded, ranges, aim, schedule, in_pairs=settings.in_pairs)
     with user_errors():
         start, best, best_step, seconds = _train(learner, model.output_shape[-1], train, validation, settings, console)
     take_weights(folded, learner.model)

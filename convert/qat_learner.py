@@ -68,7 +68,13 @@ class RoundingLearner:
     """
 
     def __init__(
-        self, folded: keras.Model, ranges: Mapping[str, tuple[float, float]], aim: Aim, schedule: Schedule
+        self,
+        folded: keras.Model,
+        ranges: Mapping[str, tuple[float, float]],
+        aim: Aim,
+        schedule: Schedule,
+        *,
+        in_pairs: bool = False,
     ) -> None:
         """Make the model, the optimizer and the steps.
 
@@ -77,8 +83,9 @@ class RoundingLearner:
             ranges: Of its layers' outputs.
             aim: What training makes small.
             schedule: Of the learning rate, in steps of int8; all training steps are one epoch to it.
+            in_pairs: Whether weights are rounded as those of an int8 .onnx.
         """
-        self.model = with_rounding(folded, ranges)
+        self.model = with_rounding(folded, ranges, in_pairs=in_pairs)
         self._aim, self._schedule = aim, schedule
         features = _features(folded)
         self._teacher = keras.Model(folded.input, [folded.get_layer(features).output, folded.output])

@@ -19,7 +19,7 @@ QAT = "int8_qat"
 _FLOAT_ONNX = f"model_{REFERENCE}.onnx"
 
 
-def _no_training() -> QatResult:
+def _no_training(suffix: str) -> QatResult:
     """Stand in where nothing can be trained further."""
     raise TinySightError("There is nothing to train this model further with")
 
@@ -32,14 +32,14 @@ class Materials:
         model: The float model: raw pixels in, scores out.
         batch: Images in a call; None leaves it free.
         images: Calibration images (N, height, width, 3) uint8 RGB that span 0-255.
-        train_further: Trains the model on with rounding; a second call gives what the first one gave.
+        train_further: Trains the model on, rounding as a file of a suffix rounds.
         made: The models made before, by file name, without what is embedded later; in the table's order.
     """
 
     model: keras.Model
     batch: int | None
     images: npt.NDArray[np.uint8]
-    train_further: Callable[[], QatResult] = _no_training
+    train_further: Callable[[str], QatResult] = _no_training
     made: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -86,12 +86,12 @@ def wanted(names: Collection[str]) -> tuple[Scheme, ...]:
 
 def _qat_tflite(materials: Materials) -> bytes:
     """Convert what was trained with rounding, within the ranges that it was trained in."""
-    result = materials.train_further()
+    result = materials.train_further(".tflite")
     return fixed_ranges.to_int8(result.model, result.ranges, materials.batch)
 
 
 def _qat_onnx(materials: Materials) -> bytes:
     """Convert what was trained with rounding, within the ranges that it was trained in."""
-    result = materials.train_further()
+    result = materials.train_further(".onnx")
     exact = to_onnx.to_float32(result.model, materials.batch)
     return onnx_int8.to_int8(exact, materials.images, ranges=onnx_int8.ranges_by_layer(exact, result.ranges))

@@ -12,7 +12,7 @@ ROWS = {scheme.file_name: scheme for scheme in SCHEMES}
 TFLITE, ONNX = ROWS["model_int8.tflite"], ROWS["model_int8.onnx"]
 
 
-def refuse():
+def refuse(suffix):
     raise UserError("The model is nested")
 
 

@@ -1,10 +1,13 @@
 import numpy as np
+import pytest
+import tensorflow as tf
 import tf_keras as keras
 from tf_keras import layers
 
-from convert.fake_quant import take_weights, trained_weights, update_kernel_ranges, with_rounding
+from convert.fake_quant import paired_scales, take_weights, trained_weights, update_kernel_ranges, with_rounding
 from convert.fold import fold
 from convert.layer_ranges import measure_ranges
+from convert.onnx_weights import scales_of
 from tests.convert.toys import SIZE, make_blobs, make_toy
 
 
@@ -85,3 +88,30 @@ def test_weights_go_there_and_back_and_frozen_layers_are_not_trained():
     first.assign_add(first * 0 + 1)
     take_weights(folded, rounding)
     np.testing.assert_allclose(folded.get_layer("conv").get_weights()[0], before[0] + 1)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 4, 6), (1, 1, 7, 5), (3, 3, 1, 6), (9, 4)])
+def test_paired_scales_are_those_of_an_onnx_file_but_for_its_last_step(shape):
+    kernel = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    rows = np.moveaxis(kernel, -1, 0).reshape(shape[-1], -1)  # channels, then places: as (O, H, W, I) lies
+    expected = scales_of(rows, in_pairs=shape[-2] > 1)
+    found = paired_scales(tf.constant(kernel)).numpy()
+    assert (found <= expected * 1.00001).all()
+    np.testing.assert_allclose(found, expected, rtol=0.01)
+
+
+def test_in_pairs_a_kernel_is_rounded_in_wider_steps():
+    keras.utils.set_random_seed(0)
+    image = keras.Input((*SIZE, 3), name="image")
+    x = layers.Rescaling(1 / 255, name="scale")(image)
+    folded = fold(keras.Model(image, layers.Conv2D(5, 3, name="conv")(x)))
+    ranges = {"conv": (-2.0, 2.0)}
+    found = {each: with_rounding(folded, ranges, in_pairs=each).get_layer("quant_conv") for each in (False, True)}
+    widths = {
+        each: next(weight.numpy() for weight in layer.weights if weight.name.endswith("kernel_max:0")) / 127
+        for each, layer in found.items()
+    }
+    kernel = folded.get_layer("conv").get_weights()[0]
+    np.testing.assert_allclose(widths[False], np.abs(kernel).max(axis=(0, 1, 2)) / 127, rtol=1e-6)
+    np.testing.assert_allclose(widths[True], paired_scales(tf.constant(kernel)), rtol=1e-6)
+    assert (widths[True] > 1.2 * widths[False]).any()
