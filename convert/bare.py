@@ -99,6 +99,8 @@ def _bare(source: Source, scheme: str, images: npt.NDArray[np.uint8], path: Path
     converter = tf.lite.TFLiteConverter.from_concrete_functions([call], source.model)
     if scheme != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if scheme == "dynamic_range":  # as for tflite-runtime: no bare script would, but it is to be the same work
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     if scheme == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if scheme == "int8":

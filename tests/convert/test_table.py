@@ -16,7 +16,7 @@ def conversion(digits_run, tmp_path):
         converted(tmp_path, "dynamic_range", right=100, latency_ratio=2.0),
     ]
     source = dataclasses.replace(load_source(digits_run), run=tmp_path / "run[red]")
-    return Conversion(source, {}, files, None)
+    return Conversion(source, {}, files, None, None, None)
 
 
 def test_the_table_fits_100_columns_and_names_what_is_worse(conversion, capsys):

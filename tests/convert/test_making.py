@@ -83,21 +83,3 @@ def test_training_with_rounding_gives_a_file_in_each_format(run, capsys):
         assert told["best"]["loss"] <= told["start"]["loss"]
     layers = read(run, "quantization.json")["files"]["model_int8_qat.tflite"]["layers"]
     assert [each["layer"] for each in layers][-1] == "softmax"
-
-
-@pytest.mark.parametrize(
-    ("flags", "said"),
-    [
-        (["--float16", "--max-drop", "1"], "add --int8"),
-        (["--int8", "--max-drop", "-1"], "expected points"),
-        (["--int8", "--max-drop", "nan"], "expected points"),
-        (["--int8", "--batch", "4", "--max-drop", "1"], "--batch"),
-        (["--model", "m.keras", "--labels", "l", "--calibration", "c", "--max-drop", "1"], "--run alone"),
-    ],
-    ids=str,
-)
-def test_flags_that_do_not_go_together(flags, said, capsys):
-    with pytest.raises(SystemExit) as left:
-        main(flags)
-    assert left.value.code == 2
-    assert said in capsys.readouterr().err
