@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,12 @@ def lopsided_tflite(lopsided_model):
     from convert import to_tflite
 
     return to_tflite.to_float32(lopsided_model)
+
+
+@pytest.fixture
+def run(digits_run, tmp_path):
+    """A copy of the run as training left it."""
+    copy = shutil.copytree(digits_run, tmp_path / "run")
+    for path in [*copy.glob("model_*"), copy / "conversion.json", copy / "eval.npz"]:
+        path.unlink(missing_ok=True)
+    return copy

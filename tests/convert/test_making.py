@@ -1,19 +1,8 @@
 import json
-import shutil
 
 import numpy as np
-import pytest
 
 from convert.quantize import main
-
-
-@pytest.fixture
-def run(digits_run, tmp_path):
-    """A copy of the run as training left it."""
-    copy = shutil.copytree(digits_run, tmp_path / "run")
-    for path in [*copy.glob("model_*"), copy / "conversion.json", copy / "eval.npz"]:
-        path.unlink()
-    return copy
 
 
 def make_lopsided(run):

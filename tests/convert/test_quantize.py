@@ -15,15 +15,6 @@ from edge import Classifier, UserError
 from tests.convert.test_record import converted
 
 
-@pytest.fixture
-def run(digits_run, tmp_path):
-    """A copy of the run as training left it."""
-    copy = shutil.copytree(digits_run, tmp_path / "run")
-    for path in [*copy.glob("model_*"), copy / "conversion.json", copy / "eval.npz"]:
-        path.unlink()
-    return copy
-
-
 def interpret(path, images):
     """Top-1 of each image by the bare runtime, without our code."""
     from ai_edge_litert.interpreter import Interpreter
