@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 import flatbuffers
@@ -82,11 +83,18 @@ def read_layers(content: bytes) -> list[Layer]:
 def match_layers(one: list[Layer], other: list[Layer]) -> list[tuple[Layer, Layer]]:
     """Return the layers that two schemes of one model have in common, in order.
 
-    By their order where both do the same operations but for conversions (quantization-aware training renames all), else
-    by their names. A layer whose result is converted at the end of the file, to uint8 scores, counts as itself.
+    By their order where both do the same operations but for conversions, else by their names. Training with rounding
+    renames all and has no scaling of the pixels: then by the order of what both do. A layer whose result is converted
+    at the end of the file, to uint8 scores, counts as itself.
     """
     ours, theirs = ([layer for layer in each if layer.operation not in CONVERSIONS] for each in (one, other))
     if [layer.operation for layer in ours] == [layer.operation for layer in theirs]:
         return list(zip(ours, theirs, strict=True))
     named = {layer.name: layer for layer in theirs}
-    return [(layer, named[layer.name]) for layer in ours if layer.name in named]
+    pairs = [(layer, named[layer.name]) for layer in ours if layer.name in named]
+    if len(pairs) > len(theirs) / 2:
+        return pairs
+    blocks = SequenceMatcher(
+        None, [each.operation for each in ours], [each.operation for each in theirs], autojunk=False
+    ).get_matching_blocks()
+    return [(ours[one + step], theirs[other + step]) for one, other, size in blocks for step in range(size)]

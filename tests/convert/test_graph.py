@@ -49,3 +49,9 @@ def test_a_title_is_the_keras_layers():
     assert layer("CONV_2D", "cnn/relu/Relu;cnn/conv_1/BiasAdd;cnn/conv_1/Conv2D;cnn/conv_1/bias1").title == "conv_1"
     assert layer("CONV_2D", "model/block/se/Relu;model/block/se/conv/Conv2D1").title == "block/se/conv"
     assert layer("SOFTMAX", "StatefulPartitionedCall:0").title == "softmax"
+
+
+def test_layers_of_another_name_and_without_the_scaling_are_matched_by_what_both_do():
+    ours = [layer("MUL", "s"), layer("ADD", "t"), *(layer(*each) for each in (("CONV_2D", "a"), ("MEAN", "b")))]
+    theirs = [layer("QUANTIZE", "q"), layer("CONV_2D", "quant_a"), layer("MEAN", "quant_b"), layer("QUANTIZE", "b")]
+    assert [(one.name, other.name) for one, other in match_layers(ours, theirs)] == [("a", "quant_a"), ("b", "quant_b")]
