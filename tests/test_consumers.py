@@ -99,6 +99,15 @@ def test_but_no_clear_answer_and_not_many():
     assert judge(answer(many.scores), floats, LABELS, sees_labels=True, has_own_int8=True).faults
 
 
+def test_a_file_that_quantizes_in_each_call_may_turn_a_near_tie_in_every_runtime():
+    floats = answer(np.array([(0.51, 0.49), *[(0.8, 0.2)] * 99]))
+    near, far = (answer(np.array([pair, *[(0.8, 0.2)] * 99])) for pair in ((0.49, 0.51), (0.3, 0.7)))
+    verdict = judge(near, floats, LABELS, sees_labels=True, is_hybrid=True)
+    assert (verdict.turned, verdict.faults) == (1, ())
+    assert judge(near, floats, LABELS, sees_labels=True).faults
+    assert judge(far, floats, LABELS, sees_labels=True, is_hybrid=True).faults
+
+
 def test_a_float_file_may_not():
     (fault,) = judge(answer([[0.802, 0.2]]), answer([[0.8, 0.2]]), LABELS, sees_labels=True).faults
     assert fault == "scores differ by up to 0.002, at most 0.0001 was expected"

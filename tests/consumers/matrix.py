@@ -158,13 +158,14 @@ def _ask_one(
         labels=photos.labels,
         sees_labels=consumer.sees_labels,
         has_own_int8=consumer.has_own_int8,
+        is_hybrid=file.stem == "model_dynamic_range",
         temperature=_temperature(file),
     )
     verdict, beside = judged(kin), judged(reference)
     state, reasons = ("differs", verdict.faults) if verdict.faults else ("same", ())
     turned = beside.photos - beside.same_top1
     if not verdict.faults and turned:
-        state, reasons = "close", (f"turns {turned} of {beside.photos} photos{_why(consumer)}",)
+        state, reasons = "close", (f"turns {turned} of {beside.photos} photos{_why(consumer, file)}",)
     return (
         replace(
             row,
@@ -177,8 +178,10 @@ def _ask_one(
     )
 
 
-def _why(consumer: Consumer) -> str:
+def _why(consumer: Consumer, file: Path) -> str:
     """Say why a consumer may turn a photo."""
+    if file.stem == "model_dynamic_range":
+        return " that are close to a tie, as activations are quantized anew in each call"
     if consumer.kin:
         return f", as {consumer.kin} does, whose kernels it shares"
     return " that are close to a tie, by int8 kernels of its own"
