@@ -17,6 +17,7 @@ from convert.evaluation import Scores, Split
 from convert.ladder import Attempt, Climb, Judged, Rung, climb, rank
 from convert.rungs import ptq_rungs
 from convert.schemes import QAT, REFERENCE, Materials, Scheme
+from edge.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Budget:
 
     Attributes:
         max_drop: Points of 100 that may be lost on validation.
+        require_speedup: How many times as fast as float32 a file has to be, too; None where nobody minds.
         split: The validation split, with its truth.
         reference: Keras's scores of it, (N, classes).
         num_threads: Threads of the runtimes while they answer and are timed.
@@ -45,11 +47,13 @@ class Budget:
     """
 
     max_drop: float
+    require_speedup: float | None
     split: Split
     reference: Scores
     num_threads: int
     tell: Callable[[str], object]
     climbs: dict[str, Climb] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
     def concerns(self, scheme: Scheme) -> bool:
         """Tell whether a scheme is one to climb for."""
@@ -67,12 +71,17 @@ class Budget:
         """Climb; return the content of the file to keep."""
         rungs = _qat_rung if scheme.name == QAT else _tflite_rungs if scheme.suffix == ".tflite" else _onnx_rungs
         exact = materials.made[f"model_{REFERENCE}{scheme.suffix}"]
-        found = climb(
-            rungs(scheme, materials),
-            lambda content: self._judge(content, exact, scheme.suffix),
-            self.max_drop,
-            lambda line: self.tell(f"  {scheme.suffix}  {line}"),
-        )
+        try:
+            found = climb(
+                rungs(scheme, materials),
+                lambda content: self._judge(content, exact, scheme.suffix),
+                self.max_drop,
+                lambda line: self.tell(f"  {scheme.suffix}  {line}"),
+                self.require_speedup,
+            )
+        except UserError as error:
+            self.refused[scheme.file_name] = str(error)
+            raise
         self.climbs[scheme.file_name] = found
         return found.content
 
@@ -81,15 +90,19 @@ class Budget:
         kept = []
         for suffix in dict.fromkeys(Path(name).suffix for name in self.climbs):
             candidates = [Kept(name, its.attempt) for name, its in self.climbs.items() if name.endswith(suffix)]
-            kept.append(min(candidates, key=lambda each: (not each.attempt.holds, rank(each.attempt))))
+            kept.append(min(candidates, key=_preference))
         return kept
 
     def describe(self) -> dict[str, Any]:
         """Return the outcome as conversion.json tells it; each file's entry has its own rungs."""
         return {
             "max_drop": self.max_drop,
+            "require_speedup": self.require_speedup,
             "judged_on": "validation",
+            "n": len(self.reference),
             "kept": {each.file_name: {"holds": each.attempt.holds, "way": each.attempt.name} for each in self.kept()},
+            "tried": {name: its.describe()["rungs"] for name, its in self.climbs.items()},
+            "refused": self.refused,
         }
 
     def _judge(self, content: bytes, exact: bytes, suffix: str) -> Judged:
@@ -104,6 +117,14 @@ class Budget:
         if verdict.accuracy is None or verdict.drop_points is None:
             raise ValueError("Expected a validation split whose truth is known")
         return Judged(verdict.n, verdict.accuracy, verdict.drop_points, verdict.agreement, ratios[candidate.name])
+
+
+def _preference(kept: Kept) -> tuple[bool, tuple[float, float]]:
+    """Return what is smaller the better: of those that hold the smallest and then fastest, else what loses least."""
+    attempt = kept.attempt
+    if not attempt.holds or attempt.judged is None:
+        return True, rank(attempt)
+    return False, (attempt.size_bytes, attempt.judged.latency_ratio)
 
 
 def _tflite_rungs(scheme: Scheme, materials: Materials) -> Iterator[Rung]:

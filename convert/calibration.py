@@ -48,6 +48,12 @@ def passed_over(manifest: Manifest) -> tuple[Photo, ...]:
     return tuple(photo for photo in manifest.of("train") if photo.sha256 in judged)
 
 
+def without_copies(manifest: Manifest) -> Manifest:
+    """Return the manifest without the photos of the training split that lie in validation or test too."""
+    copies = {photo.path for photo in passed_over(manifest)}
+    return dataclasses.replace(manifest, files=tuple(each for each in manifest.files if each.path not in copies))
+
+
 def prove_unseen(sample: Iterable[Photo], manifest: Manifest) -> None:
     """Make sure that no photo of a sample is one that the model is judged on.
 

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from convert.differences import Measured, Photos, describe_differences
+from convert.record import REPORTS
 from edge.run_folder import write_json, write_whole
 from train.report_page import open_templates
 from train.thumbnails import to_thumbnail
 
-PAGE, FIGURES = "quantization.html", "quantization.json"
+PAGE, FIGURES = REPORTS
 
 _MOST_PHOTOS = 12  # of each kind of change
 _PALE_DB = 60.0  # an SQNR from here on fills its bar
 
 
-def write_diff_report(folder: Path, photos: Photos, files: Sequence[Measured], name: str, licence: str = "") -> None:
+def write_diff_report(
+    folder: Path, photos: Photos, files: Sequence[Measured], name: str, licence: str = "", num_threads: int = 1
+) -> None:
     """Write quantization.html and quantization.json into a run's folder, each whole or not at all.
 
     Args:
@@ -29,6 +32,7 @@ def write_diff_report(folder: Path, photos: Photos, files: Sequence[Measured], n
         files: In the order of the page.
         name: The data set's.
         licence: The photos'; the page holds small copies of them.
+        num_threads: Threads of the runtimes while the latencies were measured.
     """
     described = describe_differences(photos, files)
     context = {
@@ -39,6 +43,7 @@ def write_diff_report(folder: Path, photos: Photos, files: Sequence[Measured], n
         "correct": round(described["n"] * described["keras"]["accuracy"]) if described["keras"] else None,
         "files": [_prepare(photos, file, described["files"][file.name]) for file in files],
         "full_db": _PALE_DB,
+        "threads": "one thread" if num_threads == 1 else f"{num_threads} threads",
     }
     html = open_templates(Path(__file__).with_name("templates")).get_template(PAGE).render(context)
     write_whole(folder / PAGE, html.encode("utf-8", "backslashreplace"))

@@ -113,7 +113,7 @@ def load_foreign(request: Request, size: int, seed: int) -> ForeignSource:
             "name a file with a line for each class: --labels"
         )
     _, height, width, _ = model.input_shape
-    images, names, broken = _read_photos(request, (height, width), size + _MOST_HELD_BACK, seed)
+    images, names, digests, broken = _read_photos(request, (height, width), size + _MOST_HELD_BACK, seed)
     count = min(size, len(images) // 2)
     held_back = images[count:]
     scores = run_model(model, held_back)
@@ -126,6 +126,8 @@ def load_foreign(request: Request, size: int, seed: int) -> ForeignSource:
         "kind": kind,
         "input_range": list(request.input_range),
         "softmax_added": is_logits,
+        "labels_sha256": hashlib.sha256("\n".join(request.labels).encode()).hexdigest(),
+        "photos_sha256": hashlib.sha256("\n".join(digests).encode()).hexdigest(),
     }
     described = {
         "folder": request.calibration.resolve().name,
@@ -148,8 +150,11 @@ def load_foreign(request: Request, size: int, seed: int) -> ForeignSource:
 
 def _read_photos(
     request: Request, image_size: tuple[int, int], most: int, seed: int
-) -> tuple[npt.NDArray[np.uint8], list[str], list[tuple[str, str]]]:
-    """Return at most so many different photos in a seeded order, where they lie, and which can't be used, and why."""
+) -> tuple[npt.NDArray[np.uint8], list[str], list[str], list[tuple[str, str]]]:
+    """Return at most so many different photos in a seeded order, where they lie, their hashes, sorted, and the others.
+
+    The others are those that can't be used, each with the reason.
+    """
     images: list[npt.NDArray[np.uint8]] = []
     names: list[str] = []
     broken: list[tuple[str, str]] = []
@@ -173,7 +178,7 @@ def _read_photos(
             f"Expected at least two different photos that can be read in {request.calibration}, got {len(images)} "
             f"of {len(request.photos)}; add photos of what the model is for"
         )
-    return np.stack(images), names, sorted(broken)
+    return np.stack(images), names, sorted(digest.hex() for digest in hashes), sorted(broken)
 
 
 def _notes(request: Request, is_logits: bool, count: int, broken: list[tuple[str, str]]) -> list[str]:

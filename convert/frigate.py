@@ -36,9 +36,7 @@ def write_frigate(model: Path, labels: Sequence[str], folder: Path) -> None:
             f"Frigate needs a .tflite file that takes uint8 pixels, {model} takes {loaded.input_dtype.name}; "
             "convert with --int8"
         )
-    if loaded.input_shape != (1, *IMAGE_SIZE, 3):
-        height, width = loaded.input_shape[1:3]
-        raise UserError(f"Frigate gives images of 224x224, {model} takes {height}x{width}; train with --image-size 224")
+    check_size((loaded.input_shape[1], loaded.input_shape[2]))
     classes = len(loaded.invoke(np.zeros((*IMAGE_SIZE, 3), np.uint8)))
     if classes != len(labels):
         raise UserError(f"{model} has {classes} classes, got {len(labels)} labels; give those that it was trained with")
@@ -51,3 +49,16 @@ def write_frigate(model: Path, labels: Sequence[str], folder: Path) -> None:
     # The labelmap first: Frigate loads when both are there.
     write_whole(folder / LABELMAP, "".join(f"{label}\n" for label in labels).encode())
     write_whole(folder / MODEL, model.read_bytes())
+
+
+def check_size(image_size: tuple[int, int]) -> None:
+    """Refuse a model of another (height, width) than the one that Frigate gives.
+
+    Raises:
+        UserError: If it is another.
+    """
+    if image_size != IMAGE_SIZE:
+        height, width = image_size
+        raise UserError(
+            f"Frigate gives images of 224x224, the model takes {height}x{width}; train with --image-size 224"
+        )

@@ -114,7 +114,11 @@ class Climb:
 
 
 def climb(
-    rungs: Iterable[Rung], judge: Callable[[bytes], Judged], max_drop: float, tell: Callable[[str], object]
+    rungs: Iterable[Rung],
+    judge: Callable[[bytes], Judged],
+    max_drop: float,
+    tell: Callable[[str], object],
+    require_speedup: float | None = None,
 ) -> Climb:
     """Try rungs in their order, the cheapest first, until one keeps the budget.
 
@@ -123,6 +127,7 @@ def climb(
         judge: What a file does on the validation split.
         max_drop: Points of 100 that may be lost there; at 0 none.
         tell: Called with a line as each rung has been tried.
+        require_speedup: How many times as fast as float32 it has to be, too.
 
     Returns:
         The first that holds or, where none does, the best: the least drop, then the most agreement, then the earliest.
@@ -140,7 +145,8 @@ def climb(
             tell(describe_attempt(attempts[-1]))
             continue
         judged = judge(content)
-        attempt = Attempt(rung.name, len(content), judged, judged.drop_points <= max_drop + _EXACT)
+        is_quick = require_speedup is None or judged.latency_ratio * require_speedup <= 1
+        attempt = Attempt(rung.name, len(content), judged, judged.drop_points <= max_drop + _EXACT and is_quick)
         attempts.append(attempt)
         tell(describe_attempt(attempt))
         if best is None or attempt.holds or rank(attempt) < rank(best[0]):
@@ -167,12 +173,12 @@ def describe_attempt(attempt: Attempt) -> str:
     judged = attempt.judged
     return (
         f"{attempt.name}: {'holds' if attempt.holds else 'not enough'}. Validation {judged.accuracy:.2%}, "
-        f"{_lost(judged.drop_points)}, agrees {judged.agreement:.2%}, {attempt.size_bytes / 1e6:.2f} MB, "
+        f"{describe_drop(judged.drop_points)}, agrees {judged.agreement:.2%}, {attempt.size_bytes / 1e6:.2f} MB, "
         f"x {judged.latency_ratio:.2f} of float32's latency"
     )
 
 
-def _lost(points: float) -> str:
+def describe_drop(points: float) -> str:
     """Return a drop in words; what rounds to nothing is nothing lost."""
     word = "gained" if points < -0.005 else "lost"
     return f"{abs(points):.2f} points {word}"

@@ -76,5 +76,5 @@ def describe(float32: Mapping[str, float], int8: Mapping[str, float]) -> str:
 
 def _plain(name: str) -> str:
     """Return an operation's name as a float graph has it: "Conv" of "QLinearConv" and of "FusedConv"."""
-    plain = name.removeprefix("QLinear").removeprefix("Fused").removeprefix("Q")
+    plain = name.removeprefix("Nhwc").removeprefix("QLinear").removeprefix("Fused").removeprefix("Q")
     return {"uantizeLinear": "QuantizeLinear", "Gemm": "MatMul", "MatMulInteger": "MatMul"}.get(plain, plain)

@@ -43,6 +43,7 @@ class Conversion:
         calibration: What set the ranges of int8.
         peak_bytes: The most memory that the process had until the last file was made; None where nobody counts.
         budget: How it went with `Settings.max_drop`.
+        num_threads: Threads of the runtimes while they were timed.
     """
 
     source: Convertible
@@ -51,6 +52,7 @@ class Conversion:
     calibration: Calibration
     peak_bytes: int | None
     budget: Budget | None
+    num_threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def convert(source: Convertible, settings: Settings, watch: Watch) -> Conversion
     Raises:
         UserError: If the photos changed since the training, or the model can't be trained further where that is wanted.
     """
+    record.sweep(source.folder)
     watch.step("Reading the photos")
     splits = source.splits
     calibrated = source.calibrate(settings.calibration_size, settings.seed)
@@ -82,7 +85,7 @@ def convert(source: Convertible, settings: Settings, watch: Watch) -> Conversion
     reference = {name: evaluation.run_model(source.model, split.images) for name, split in splits.items()}
     budget = _budget(settings, splits, reference, watch)
     # Beside the files and moved there when all is done: a conversion that fails leaves the old files together.
-    with tempfile.TemporaryDirectory(prefix=".converting-", dir=source.folder) as folder:
+    with tempfile.TemporaryDirectory(prefix=record.PASSING, dir=source.folder) as folder:
         made = make_files(source, calibrated, settings, budget, watch)
         materials, rows = made.materials, list(made.seconds)
         peak = peak_bytes() or None
@@ -110,17 +113,23 @@ def convert(source: Convertible, settings: Settings, watch: Watch) -> Conversion
                 seconds=made.seconds[scheme],
                 latency_ratio=ratios[scheme.file_name],
                 slow=_explain(scheme, materials, ratios[scheme.file_name]),
+                trained=made.trained.get(scheme.suffix) if scheme.name == schemes.QAT else None,
                 climb=budget.climbs.get(scheme.file_name) if budget else None,
             )
             for scheme, each in zip(rows, answered, strict=True)
         ]
         kept = record.kept_entries(source.folder, source.describe_origin())
+        for page in record.REPORTS:  # of the files that are replaced now; written anew when all is there
+            (source.folder / page).unlink(missing_ok=True)
         eval_npz = _eval_npz(splits[source.reported], source.labels)
         if eval_npz is not None:
             write_whole(source.folder / "eval.npz", eval_npz)
         for path in paths:
             path.replace(source.folder / path.name)
-    conversion = Conversion(source, reference, files, calibrated, peak, budget)
+    for stray in record.find_strays(source.folder, {*kept, *made.materials.made}, schemes.SCHEMES):
+        watch.console.print(f"removed {stray.name}: of another model, or changed since it was converted")
+        stray.unlink()
+    conversion = Conversion(source, reference, files, calibrated, peak, budget, settings.num_threads)
     described = {file.path.name: file.describe() for file in files}
     write_json(
         source.folder / record.NAME,
@@ -133,7 +142,6 @@ def convert(source: Convertible, settings: Settings, watch: Watch) -> Conversion
             "notes": list(source.notes),
             "peak_bytes": peak,
             **({"budget": budget.describe()} if budget else {}),
-            **({"qat": {name: its.describe() for name, its in made.trained.items()}} if made.trained else {}),
             "files": {**{name: entry for name, entry in kept.items() if name not in described}, **described},
         },
     )
@@ -147,7 +155,12 @@ def _budget(
     if settings.max_drop is None:
         return None
     return Budget(
-        settings.max_drop, splits["validation"], reference["validation"], settings.num_threads, watch.console.print
+        settings.max_drop,
+        settings.require_speedup,
+        splits["validation"],
+        reference["validation"],
+        settings.num_threads,
+        watch.console.print,
     )
 
 

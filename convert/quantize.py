@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run(watch: Watch) -> Conversion:
         from convert import pipeline, report
+        from convert.frigate import check_size
         from convert.settings import Settings
 
         settings = Settings(
@@ -53,9 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             num_threads=given.num_threads,
             golden=not given.no_golden,
             max_drop=given.max_drop,
+            require_speedup=given.require_speedup,
         )
         watch.step("Loading the model")
-        conversion = pipeline.convert(load.source(), settings, watch)
+        source = load.source()
+        if given.frigate:
+            check_size(source.image_size)
+        conversion = pipeline.convert(source, settings, watch)
         watch.step("Writing the report")
         report.write_report(conversion)
         return conversion
@@ -67,11 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.frigate:
         from convert.frigate import write_frigate
 
-        write_frigate(load.folder / "model_int8.tflite", conversion.source.labels, given.frigate)
+        write_frigate(load.folder / _tflite_to_use(conversion), conversion.source.labels, given.frigate)
         print(f"Frigate's model.tflite and labelmap.txt are in {given.frigate}")
     if conversion.budget:
         _require_budget(conversion.budget)
-    if given.require_speedup:
+    elif given.require_speedup:
         _require_speedup(conversion, given.require_speedup)
     return 0
 
@@ -106,7 +112,19 @@ def _run(flags: argparse.ArgumentParser, given: argparse.Namespace) -> _Load:
 
         return load_source(run)
 
+    _check_writable(run)
     return _Load(run, load)
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse a folder that nothing can be written to, before minutes of work."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"Expected a folder that can be written, {folder} can't: {error.strerror}; copy it to another place"
+        ) from error
 
 
 def _foreign(flags: argparse.ArgumentParser, given: argparse.Namespace) -> _Load:
@@ -117,6 +135,11 @@ def _foreign(flags: argparse.ArgumentParser, given: argparse.Namespace) -> _Load
         flags.error("--model needs --labels FILE and --calibration FOLDER")
     from convert import foreign_request
 
+    if given.qat:
+        raise UserError(
+            "Expected a run of train.run for --qat, got a foreign model, of whose photos no class is known; "
+            "quantize without --qat"
+        )
     low, high = given.input_range or foreign_request.RAW
     request = foreign_request.check(given.model, given.labels, given.calibration, given.output, (low, high))
 
@@ -125,6 +148,7 @@ def _foreign(flags: argparse.ArgumentParser, given: argparse.Namespace) -> _Load
 
         return load_foreign(request, given.calibration_size, given.seed)
 
+    _check_writable(request.folder)
     return _Load(request.folder, load)
 
 
@@ -150,20 +174,31 @@ def _with_progress(folder: Path, convert: Callable[[Watch], Conversion]) -> Conv
             return convert(Watch(step, lambda: progress.advance(answers), console))
 
 
+def _tflite_to_use(conversion: Conversion) -> str:
+    """Return the name of the int8 .tflite that is best by the budget, or of the plain one."""
+    kept = conversion.budget.kept() if conversion.budget else []
+    return next((each.file_name for each in kept if each.file_name.endswith(".tflite")), "model_int8.tflite")
+
+
 def _require_budget(budget: Budget) -> None:
     """Say what keeps the budget; raise a UserError where nothing does. By now everything is written."""
+    from convert.ladder import describe_drop
+
     lacking = []
+    wanted = f"{budget.max_drop:g} points of {len(budget.reference):,} validation photos"
+    if budget.require_speedup:
+        wanted += f" at {budget.require_speedup:g} times float32's speed"
     for kept in budget.kept():
         judged = kept.attempt.judged
-        lost = f"{judged.drop_points:.2f} points lost" if judged else "an unknown drop"
+        lost = f"{describe_drop(judged.drop_points)}, x {judged.latency_ratio:.2f} of its latency" if judged else "?"
         if kept.attempt.holds:
-            print(f"{kept.file_name} keeps within {budget.max_drop:g} points: {lost} ({kept.attempt.name})")
+            print(f"{kept.file_name} keeps within {wanted}: {lost} ({kept.attempt.name})")
         else:
             suffix = Path(kept.file_name).suffix
             lacking.append(f"the best {suffix} is {kept.file_name} with {lost} ({kept.attempt.name})")
     if lacking:
         raise UserError(
-            f"Expected int8 files that lose at most {budget.max_drop:g} points on validation: {'; '.join(lacking)}; "
+            f"Expected int8 files that lose at most {wanted}: {'; '.join(lacking)}; "
             "all files are written, allow more or try another model"
         )
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import shutil
+import time
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convert.confidence import Confidence
 from convert.evaluation import Scores, Verdict
 from convert.ladder import Climb
+from convert.qat import QatResult
 from edge.errors import UserError
 from edge.run_folder import read_json
 
+if TYPE_CHECKING:
+    from convert.schemes import Scheme
+
 NAME = "conversion.json"
+REPORTS = ("quantization.html", "quantization.json")
+PASSING = ".converting-"  # how the folder of files that are being made is called, in front
+_LEFT_S = 86_400  # one that is a day old was left by a conversion that was killed
 
 # A file counts as slower than float32 from here on; below it the machine's noise decides.
 SLOWER = 1.1
@@ -40,6 +49,7 @@ class Converted:
         seconds: Time that the conversion itself took.
         latency_ratio: Its latency over that of the float32 file of the same format, measured in turn.
         slow: Which layers make it slower than float32; empty where it isn't, or nobody knows.
+        trained: What training with rounding did; None where there was none.
         climb: What was tried to keep an accuracy budget; None where there was none.
     """
 
@@ -56,6 +66,7 @@ class Converted:
     seconds: float
     latency_ratio: float
     slow: str = ""
+    trained: QatResult | None = None
     climb: Climb | None = None
 
     @property
@@ -75,6 +86,8 @@ class Converted:
             warnings.append(f"loses accuracy beyond chance: {verdict.drop_points:.1f} points")
         if self.scheme == "float32" and verdict.largest_difference > CLOSE:
             warnings.append(f"scores differ from Keras's by up to {verdict.largest_difference:.1g}, more than {CLOSE}")
+        if self.trained is not None and self.trained.best_step == 0:
+            warnings.append("training made it no better: it is int8 with the ranges that training began with")
         return warnings
 
     def describe(self) -> dict[str, Any]:
@@ -92,6 +105,7 @@ class Converted:
             ),
             "latency_ratio": self.latency_ratio,
             "conversion_seconds": round(self.seconds, 3),
+            **({} if self.trained is None else {"qat": self.trained.describe()}),
             **({} if self.climb is None else {"budget": self.climb.describe()}),
             "warnings": self.warnings,
         }
@@ -130,3 +144,22 @@ def _is_as_it_was(path: Path, entry: Any) -> bool:
         return isinstance(entry, dict) and hashlib.sha256(path.read_bytes()).hexdigest() == entry.get("sha256")
     except OSError:
         return False
+
+
+def find_strays(folder: Path, known: Collection[str], rows: Iterable[Scheme]) -> list[Path]:
+    """Return converted files in a folder that conversion.json says nothing of: benchmarks and pages would use them.
+
+    Args:
+        folder: Where the files lie.
+        known: Names of the files that it does vouch for.
+        rows: Of the table of schemes: files of other names are somebody else's.
+    """
+    names = [row.file_name for row in rows if row.file_name not in known]
+    return [folder / name for name in names if (folder / name).is_file()]
+
+
+def sweep(folder: Path) -> None:
+    """Remove what conversions that were killed left in a folder."""
+    for left in folder.glob(f"{PASSING}*"):
+        if left.is_dir() and time.time() - left.stat().st_mtime > _LEFT_S:
+            shutil.rmtree(left, ignore_errors=True)

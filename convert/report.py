@@ -42,7 +42,8 @@ def write_report(conversion: Conversion) -> None:
         )
         for file in conversion.files
     ]
-    write_diff_report(source.folder, photos, measured, dataset.get("name", ""), dataset.get("licence") or "")
+    name, licence = dataset.get("name", ""), dataset.get("licence") or ""
+    write_diff_report(source.folder, photos, measured, name, licence, conversion.num_threads)
 
 
 def _layers(conversion: Conversion, file: Converted) -> Sequence[LayerError]:

@@ -31,13 +31,8 @@ def ptq_rungs(
         plain: Makes the first rung's file where the caller has its own way; else it is made here, equal to the bit in
             what it answers.
     """
-    observed = ranges.observe(float_model, images) if plain is None else None
-    yield Rung(
-        f"int8, {len(images)} photos",
-        plain if plain is not None else lambda: ptq.quantize(float_model, ranges.widest(observed or {})),
-    )
-    observed = ranges.observe(float_model, images) if observed is None else observed
-    clipped = ranges.clipped(observed, float_model)
+    yield Rung(f"int8, {len(images)} photos", plain or (lambda: _plain(float_model, images)))
+    clipped = ranges.clipped(ranges.observe(float_model, images), float_model)
     whole = ptq.quantize(float_model, clipped)
     yield Rung(f"int8, ranges without the outermost {ranges.CLIPPED:.2%} of values", lambda: whole)
 
@@ -47,7 +42,7 @@ def ptq_rungs(
     slow = slow_in_int8(float_model, whole)
     ranked = [name for name, _ in rank_layers(float_model, in_float, images)]
     titles = {layer.name: layer.title for layer in read_layers(float_model)}
-    for count in (count for count in IN_FLOAT if count <= len(ranked)):
+    for count in dict.fromkeys(min(count, len(ranked)) for count in IN_FLOAT if ranked):
         names = ranked[:count]
         layers = "1 layer" if count == 1 else f"{count} layers"
         told = ", ".join(titles[name] for name in names)
@@ -66,3 +61,8 @@ def slow_in_int8(float_model: bytes, quantized: bytes) -> list[str]:
         for layer in layers_without_xnnpack(quantized)
         if layer.name in quick and layer.operation not in ("SOFTMAX", "QUANTIZE", "DEQUANTIZE")
     ]
+
+
+def _plain(float_model: bytes, images: npt.NDArray[np.uint8]) -> bytes:
+    """Quantize as the converter does: from the smallest to the largest value of each activation."""
+    return ptq.quantize(float_model, ranges.widest(ranges.observe(float_model, images)))

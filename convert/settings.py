@@ -35,6 +35,7 @@ class Settings:
         num_threads: Threads of the runtimes while they answer and are timed.
         golden: Whether a few photos of the training split travel in the files, for devices to replay.
         max_drop: Points of 100 that int8 files may lose on validation; None where nobody minds.
+        require_speedup: How many times as fast as float32 they have to be; None where nobody minds.
     """
 
     schemes: tuple[str, ...]
@@ -44,3 +45,4 @@ class Settings:
     num_threads: int = 1
     golden: bool = True
     max_drop: float | None = None
+    require_speedup: float | None = None

@@ -142,7 +142,11 @@ class Source:
         """Of photos of the training split that calibration passes over."""
         copies = len(calibration.passed_over(self.manifest))
         which = "1 photo of the training split lies" if copies == 1 else f"{copies} photos of the training split lie"
-        return (f"{which} in validation or test too: calibration passes over copies",) if copies else ()
+        return (
+            (f"{which} in validation or test too: calibration, training and golden samples pass over copies",)
+            if copies
+            else ()
+        )
 
     def calibrate(self, size: int, seed: int) -> Calibration:
         """Return a class-balanced sample of the training split, proven by hash to be in neither of the others.
@@ -161,12 +165,14 @@ class Source:
         return Calibration(calibration.calibration_images(sample, self.image_size), described)
 
     def training(self) -> tuple[Images, Labels]:
-        """Return the training split; its images are read when they are asked for."""
-        return StreamedImages(self.manifest, "train", self.image_size), label_indices(self.manifest, "train")
+        """Return the training split but for copies of judged photos; its images are read when they are asked for."""
+        unseen = calibration.without_copies(self.manifest)
+        calibration.prove_unseen(unseen.of("train"), self.manifest)
+        return StreamedImages(unseen, "train", self.image_size), label_indices(unseen, "train")
 
     def choose_golden(self, seed: int) -> list[GoldenSample]:
         """Return samples of the training split."""
-        return choose_golden(self.manifest, self.image_size, seed=seed)
+        return choose_golden(calibration.without_copies(self.manifest), self.image_size, seed=seed)
 
     def describe_origin(self) -> dict[str, Any]:
         """Return which model was converted."""

@@ -26,11 +26,12 @@ _OF_A_RUN = (
     *("config.json", "model.keras", "history.csv", "predictions.npz", "metrics.json", "plots"),
     *("preflight.json", "report.html", "train.log", "tensorboard", "checkpoints"),
     *("model_*.tflite", "model_*.onnx", "conversion.json", "eval.npz", "convert.log", "latency.json"),
+    *("quantization.html", "quantization.json"),
     "dataset.json",  # last: by it the folder is known as a run's
 )
 
 # The passing names of what a killed run was writing: those of write_whole and of save_model.
-_HALF_WRITTEN = (*(f".{name}.????????" for name in _OF_A_RUN if "." in name), ".partial-model.keras")
+_HALF_WRITTEN = (*(f".{name}.????????" for name in _OF_A_RUN if "." in name), ".partial-model.keras", ".converting-*")
 
 
 def check_output(output: Path, force: bool) -> None:
@@ -99,7 +100,10 @@ def clear_half_written(output: Path) -> None:
     """Remove what a killed run was writing."""
     for pattern in _HALF_WRITTEN:
         for path in output.glob(pattern):
-            path.unlink()
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def write_config(output: Path, content: Mapping[str, Any]) -> None:

@@ -1,6 +1,5 @@
 import json
 
-import numpy as np
 import pytest
 
 from convert.budget import Budget
@@ -16,7 +15,7 @@ def refuse(suffix):
     raise UserError("The model is nested")
 
 
-def start(model, images, max_drop, formats=(".tflite", ".onnx")):
+def start(model, images, max_drop, formats=(".tflite", ".onnx"), speedup=None):
     """A budget and what it may be kept with; the float model's answers are the truth."""
     told = []
     reference = run_model(model, images)
@@ -25,7 +24,8 @@ def start(model, images, max_drop, formats=(".tflite", ".onnx")):
     materials = Materials(model, 1, pinned, refuse)
     for suffix in formats:
         materials.made[f"model_float32{suffix}"] = ROWS[f"model_float32{suffix}"].make(materials)
-    return Budget(max_drop, Split(images, reference.argmax(axis=1)), reference, 1, told.append), materials, told
+    split = Split(images, reference.argmax(axis=1))
+    return Budget(max_drop, speedup, split, reference, 1, told.append), materials, told
 
 
 def test_plain_quantization_is_all_where_it_holds(small_model, images):
@@ -67,6 +67,7 @@ def test_what_no_rung_holds_ends_with_the_best_and_with_training_refused(lopside
         budget.make(ROWS[f"model_{QAT}.onnx"], materials)
     assert told[-1].startswith("  .onnx  int8, trained further with rounding: not possible here. The model is nested")
     (kept,) = budget.kept()
+    assert budget.describe()["refused"] == {"model_int8_qat.onnx": budget.refused["model_int8_qat.onnx"]}
     assert (kept.file_name, kept.attempt.holds) == ("model_int8.onnx", False)
     best = min(each.judged.drop_points for each in budget.climbs["model_int8.onnx"].attempts)
     assert kept.attempt.judged.drop_points == best > 0
@@ -91,4 +92,19 @@ def test_float_files_are_no_concern(small_model, images):
         "model_int8.onnx",
         "model_int8_qat.onnx",
     ]
-    assert np.isfinite(budget.max_drop)
+
+
+def test_of_those_that_hold_the_smallest_is_used(small_model, images):
+    budget, materials, _ = start(small_model, images, 50.0, (".tflite",))
+    budget.make(TFLITE, materials)
+    row = ROWS[f"model_{QAT}.tflite"]
+    exact = materials.made["model_float32.tflite"]  # larger, and without any loss
+    budget.make(type(row)(QAT, ".tflite", lambda _: exact), materials)
+    assert [each.file_name for each in budget.kept()] == ["model_int8.tflite"]
+
+
+def test_a_file_that_is_not_quick_enough_does_not_hold(small_model, images):
+    budget, materials, told = start(small_model, images, 50.0, (".onnx",), speedup=1000.0)
+    budget.make(ONNX, materials)
+    assert budget.needs(ONNX)
+    assert len(told) == 2

@@ -59,6 +59,8 @@ def test_a_copy_of_a_photo_that_is_judged_on_is_passed_over(manifest):
     leaky = dataclasses.replace(manifest, files=(copy, *(f for f in manifest.files if f.path != copy.path)))
     assert calibration.passed_over(manifest) == ()
     assert calibration.passed_over(leaky) == (copy,)
+    assert set(leaky.files) - set(calibration.without_copies(leaky).files) == {copy}
+    assert calibration.without_copies(manifest) == manifest
     sample = calibration.choose_sample(leaky, 999, 0)
     assert len(sample.files) == 34
     assert {photo.sha256 for photo in sample.files}.isdisjoint(

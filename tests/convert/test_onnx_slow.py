@@ -26,7 +26,17 @@ def test_onnxruntime_tells_what_it_ran(small_model, images):
 
 @pytest.mark.parametrize(
     ("name", "plain"),
-    [("QLinearConv", "Conv"), ("FusedConv", "Conv"), ("QuantizeLinear", "QuantizeLinear"), ("QGemm", "MatMul")],
+    [
+        ("QLinearConv", "Conv"),
+        ("FusedConv", "Conv"),
+        ("QuantizeLinear", "QuantizeLinear"),
+        ("QGemm", "MatMul"),
+        ("NhwcMaxPool", "MaxPool"),
+    ],
 )
 def test_a_quantized_operation_is_known_by_its_float_name(name, plain):
     assert onnx_slow._plain(name) == plain
+
+
+def test_a_pooling_along_other_axes_is_a_pooling():
+    assert onnx_slow.describe({"MaxPool": 0.012}, {"NhwcMaxPool": 0.012}) == ""

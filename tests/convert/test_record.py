@@ -1,10 +1,12 @@
 import json
+import os
 
 import numpy as np
 import pytest
 
 from convert import evaluation
-from convert.record import NAME, Converted, kept_entries
+from convert.record import NAME, Converted, find_strays, kept_entries, sweep
+from convert.schemes import SCHEMES
 
 ORIGIN = {"model": "model.keras", "sha256": "0" * 64}
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of "abc", from FIPS 180
@@ -84,3 +86,20 @@ def test_a_record_that_says_nothing(tmp_path, content):
     if content:
         (tmp_path / NAME).write_text(content)
     assert kept_entries(tmp_path, ORIGIN) == {}
+
+
+def test_files_that_the_record_says_nothing_of_are_found_and_others_names_left_alone(tmp_path):
+    for name in ("model_int8.tflite", "model_int8_qat.onnx", "model_mine.tflite", "model_float32.onnx"):
+        (tmp_path / name).write_bytes(b"")
+    strays = find_strays(tmp_path, {"model_float32.onnx"}, SCHEMES)
+    assert {path.name for path in strays} == {"model_int8.tflite", "model_int8_qat.onnx"}
+
+
+def test_what_a_killed_conversion_left_goes_after_a_day(tmp_path):
+    for name in (".converting-old", ".converting-new", "mine"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".converting-old" / "model_int8.tflite").write_bytes(b"abc")
+    os.utime(tmp_path / ".converting-old", (0, 0))
+    os.utime(tmp_path / "mine", (0, 0))
+    sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".converting-new", "mine"}

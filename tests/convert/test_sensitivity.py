@@ -59,3 +59,12 @@ def test_the_layer_that_reads_a_lopsided_activation_comes_first(lopsided_tflite,
     assert best == read_layers(lopsided_tflite)[1].name
     assert gain > 10
     assert [each for _, each in ranked] == sorted((each for _, each in ranked), reverse=True)
+
+
+def test_layers_that_gain_nothing_alone_are_ranked_all_the_same(small_tflite, images):
+    measured = ranges.widest(ranges.observe(small_tflite, images))
+    ranked = sensitivity.rank_layers(
+        small_tflite, lambda names: ptq.quantize(small_tflite, measured, names if len(names) > 1 else ()), images[:4]
+    )
+    assert len(ranked) >= 2
+    assert {gain for _, gain in ranked} == {0.0}
