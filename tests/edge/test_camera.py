@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge import reader
 from edge.camera import NewestFrame, open_shots
 from edge.errors import UserError
 from edge.sources import Opened, Source, parse_source
@@ -18,8 +19,12 @@ CAMERA = Source("camera", "/dev/video0", "/dev/video0")
 RECORDING = Source("video", "/clip", "clip")
 
 
+def pixel(number):
+    return np.full((1, 1, 3), number, np.uint8)
+
+
 class Cable:
-    """A camera that gives a frame when the test says so; a frame is an array that holds its number."""
+    """A camera that gives a frame when the test says so; a frame has one pixel that holds its number."""
 
     def __init__(self):
         self._changed = threading.Condition()
@@ -30,7 +35,7 @@ class Cable:
         self.released = False
 
     def opened(self, fps=None):
-        return Opened(self, np.array([0]), fps)
+        return Opened(self, pixel(0), fps)
 
     def read(self):
         with self._changed:
@@ -41,7 +46,7 @@ class Cable:
             if not self._left:
                 return False, None
             self._left -= 1
-            return True, np.array([next(self._numbers)])
+            return True, pixel(next(self._numbers))
 
     def release(self):
         self.released = True
@@ -70,7 +75,7 @@ class Socket:
         self._cables, self._fps = iter(cables), fps
         self.tries = 0
 
-    def __call__(self, source):
+    def __call__(self, source, last=None):
         self.tries += 1
         cable = next(self._cables)
         if cable is None:
@@ -101,14 +106,14 @@ def test_the_newest_frame_comes_and_drops_are_exact(bursts):
         newest.await_opened()
         shots = newest.shots()
         first = next(shots)
-        assert (first.number, first.dropped, first.frame[0]) == (0, 0, 0)
+        assert (first.number, first.dropped, first.frame[0, 0, 0]) == (0, 0, 0)
         cable.settle()
         delivered = 1
         for answered, burst in enumerate(bursts, start=1):
             cable.give(burst)
             delivered += burst
             shot = next(shots)
-            assert shot.frame[0] == shot.number == delivered - 1
+            assert shot.frame[0, 0, 0] == shot.number == delivered - 1
             assert shot.dropped == delivered - (answered + 1)
     finally:
         cable.unplug()
@@ -162,7 +167,7 @@ def test_a_recording_plays_at_its_own_pace(newest, monkeypatch):
     pauses = []
     cable = Cable()
     loop = newest(RECORDING, open_capture=Socket(cable, fps=2000))
-    monkeypatch.setattr(loop._closing, "wait", pauses.append)
+    monkeypatch.setattr(loop._reader._abandoned, "wait", pauses.append)
     shots = loop.shots()
     next(shots)
     cable.settle()
@@ -183,7 +188,7 @@ def test_a_lost_camera_is_opened_again_and_the_count_goes_on(newest):
     assert next(shots).number == 0
     first.unplug()
     shot = next(shots)
-    assert (shot.number, shot.dropped, shot.frame[0]) == (1, 0, 0)
+    assert (shot.number, shot.dropped, shot.frame[0, 0, 0]) == (1, 0, 0)
     assert socket.tries == 3
     assert first.released
     assert lines[0] == "lost /dev/video0; opening it again until it is back"
@@ -195,23 +200,26 @@ def test_a_lost_camera_is_opened_again_and_the_count_goes_on(newest):
     second.unplug()
 
 
-def test_the_pauses_between_tries_grow_up_to_the_longest_and_begin_anew_after_a_loss(newest, monkeypatch):
+@pytest.mark.parametrize("settled", [True, False])
+def test_the_pauses_between_tries_grow_and_begin_anew_where_the_camera_had_settled(settled, newest, monkeypatch):
     first, second = Cable(), Cable()
     pauses, begin = [], threading.Event()
 
-    def open_later(source, socket=Socket(*[None] * 6, first, None, None, second)):  # noqa: B008  # one for all calls
+    def open_later(source, last, socket=Socket(*[None] * 6, first, None, None, second)):  # noqa: B008  # one for all calls
         assert begin.wait(10)
         return socket(source)
 
+    monkeypatch.setattr(reader, "_SETTLED_S", 0 if settled else 60)
     loop = newest(CAMERA, wait=True, open_capture=open_later)
-    monkeypatch.setattr(loop._closing, "wait", pauses.append)
+    monkeypatch.setattr(loop._reader._abandoned, "wait", pauses.append)
     begin.set()
     shots = loop.shots()
     assert next(shots).number == 0
     assert pauses == [0.25, 0.5, 1.0, 2.0, 2.0, 2.0]
     first.unplug()
     assert next(shots).number == 1
-    assert pauses[6:] == [0.25, 0.5]
+    assert pauses[6:] == ([0, 0.25, 0.5] if settled else [2.0, 2.0, 2.0])
+    monkeypatch.undo()
     second.unplug()
 
 
@@ -237,7 +245,7 @@ def test_waiting_ends_when_asked(newest):
     loop.await_opened(stopped)
     assert list(loop.shots(stopped)) == []
     loop.close()
-    assert not loop._thread.is_alive()
+    assert not loop._reader.is_alive()
 
 
 def test_an_idle_loop_ends_when_asked(newest):

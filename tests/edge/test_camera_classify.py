@@ -193,7 +193,7 @@ def test_bare_takes_the_latest_run_and_the_first_camera(tmp_path, monkeypatch, c
     (tmp_path / "runs" / "latest").mkdir(parents=True)
     shutil.copy(int8_model, tmp_path / "runs" / "latest" / "model_int8.tflite")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("edge.sources._camera_devices", lambda: ["/dev/null"])
+    monkeypatch.setattr("edge.devices.list_devices", lambda: ["/dev/null"])
     real = cv2.VideoCapture
     monkeypatch.setattr("edge.sources.cv2.VideoCapture", lambda device, api: real(str(video)))
     assert main(["--max-frames", "2"]) == 0

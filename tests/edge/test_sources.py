@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge import sources
+from edge import devices, sources
 from edge.errors import UserError
 from edge.sources import list_photos, open_source, parse_source
 from tests.edge.conftest import VIDEO_FRAMES, number_of
@@ -120,7 +120,8 @@ def test_what_does_not_open_is_one_line_without_secrets(network, tmp_path):
 def plug_in(monkeypatch, cameras):
     """Pretend that video devices exist: a name and what reads from it, a video or nothing."""
     real = cv2.VideoCapture
-    monkeypatch.setattr(sources, "_camera_devices", lambda: list(cameras))
+    monkeypatch.setattr(devices, "list_devices", lambda: list(cameras))
+    monkeypatch.setattr(sources, "list_devices", lambda: list(cameras))
     monkeypatch.setattr(sources.os.path, "exists", cameras.__contains__)
     monkeypatch.setattr(sources.os, "access", lambda device, mode: cameras[device] != "locked")
     monkeypatch.setattr(sources.cv2, "VideoCapture", lambda device, api: real(str(cameras[device])))
@@ -153,13 +154,6 @@ def test_a_locked_camera_is_told_with_its_mend(monkeypatch):
     plug_in(monkeypatch, {"/dev/video0": "locked"})
     with pytest.raises(UserError, match="usermod -aG video"):
         open_source(parse_source("0"))
-
-
-def test_cameras_come_by_number_not_by_letter(monkeypatch, tmp_path):
-    for name in ("video10", "video2", "video0", "video-encoder", "null"):
-        (tmp_path / name).touch()
-    monkeypatch.setattr(sources, "Path", lambda path: tmp_path if path == "/dev" else Path(path))
-    assert sources._camera_devices() == [str(tmp_path / name) for name in ("video0", "video2", "video10")]
 
 
 def test_photos_are_listed_by_path_in_all_folders(tmp_path):
