@@ -8,7 +8,6 @@ The loss is to be found within 3 s and answered within 5 s of the return.
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from edge.camera import Shot, open_shots
 from edge.command import command, parser, positive_int
 from edge.sources import parse_source
 from tests.cameras import Bench
+from tests.processes import count_descriptors, count_threads
 
 WAYS = ("read fails", "read hangs", "hangs, then unplugged", "number changes", "hangs, number changes")
 _FOUND_S, _ANSWERED_S = 3.0, 5.0
@@ -147,7 +147,7 @@ class _Answers:
 
 def _held() -> tuple[int, int]:
     """Return how many threads and descriptors this process has, as the kernel counts them."""
-    return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+    return count_threads(), count_descriptors()
 
 
 def _settle(held: tuple[int, int]) -> None:
