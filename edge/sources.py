@@ -147,8 +147,8 @@ def _open_camera(device: str) -> Opened:
         raise UserError(f"Expected a camera at {device}, there is none; cameras here: {here}")
     if not os.access(device, os.R_OK | os.W_OK):
         raise UserError(f"No permission to use {device}; run: sudo usermod -aG video $USER, then log in again")
-    camera = identify(device)  # before it is opened, so that it is the one that is opened if numbers change meanwhile
-    opened = _first_frame(cv2.VideoCapture(device, cv2.CAP_V4L2), paced=False)
+    camera = identify(device)
+    opened = _first_frame(cv2.VideoCapture(camera.device, cv2.CAP_V4L2), paced=False)
     if opened is None:
         raise UserError(
             f"{device} gives no frame; another program may hold it, or it is no camera that OpenCV can read; "

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from edge import reader
 from edge.camera import NewestFrame, open_shots
+from edge.devices import Identity
 from edge.errors import UserError
 from edge.sources import Opened, Source, parse_source
 from tests.edge.conftest import VIDEO_FRAMES, frame_of, number_of
@@ -326,3 +327,176 @@ def test_a_folder_gives_each_photo_and_names_the_broken(tmp_path):
         (3, "3.png", 3),
     ]
     assert "2.jpg: Expected a whole JPEG" in str(*skipped)
+
+
+def test_a_read_that_hangs_is_left_behind_and_lets_go_once_it_returns(newest, monkeypatch):
+    monkeypatch.setattr(reader, "STALL_S", 0.2)
+    first, second = Cable(), Cable()
+    lines = []
+    loop = newest(CAMERA, open_capture=Socket(first, None, second), report=lines.append)
+    shots = loop.shots()
+    assert next(shots).number == 0
+    hanging = loop._reader
+    shot = next(shots)  # the second's first frame
+    assert (shot.number, shot.dropped) == (1, 0)
+    assert lines[0] == "lost /dev/video0, it hangs; opening it again until it is back"
+    assert hanging.is_alive()
+    assert not first.released
+    with first._changed:
+        first._left = 1  # too late: it counts for nothing
+        first._changed.notify_all()
+    hanging.join(timeout=10)
+    assert first.released
+    assert loop._delivered == 2
+    second.unplug()
+
+
+def test_an_opening_that_hangs_is_left_behind_too(newest, monkeypatch):
+    monkeypatch.setattr(reader, "OPENING_S", 0.2)
+    go_on, first, second = threading.Event(), Cable(), Cable()
+    cables = iter([first, second])
+
+    def open_slowly(source, last):
+        cable = next(cables)
+        if cable is first:
+            go_on.wait(10)
+        return cable.opened()
+
+    loop = newest(CAMERA, wait=True, open_capture=open_slowly)
+    loop.await_opened()
+    assert next(loop.shots()).number == 0
+    (hanging,) = loop._hanging
+    go_on.set()
+    hanging.join(timeout=10)
+    assert first.released
+    second.unplug()
+
+
+def test_an_opening_that_hangs_is_an_error_where_it_is_not_waited_for(newest, monkeypatch):
+    monkeypatch.setattr(reader, "OPENING_S", 0.1)
+    go_on = threading.Event()
+    loop = newest(CAMERA, open_capture=lambda source, last: go_on.wait(10))
+    with pytest.raises(UserError, match="Expected a frame of /dev/video0, it does not answer"):
+        loop.await_opened()
+    go_on.set()
+
+
+def test_only_so_many_reads_are_left_behind_and_nobody_says_that_all_is_well(newest, monkeypatch):
+    monkeypatch.setattr(reader, "STALL_S", 0.1)
+    cables, lines, lives = [Cable() for _ in range(4)], [], []
+    loop = newest(CAMERA, open_capture=Socket(*cables), report=lines.append, alive=lambda: lives.append(loop._is_stuck))
+    stuck = threading.Event()
+    polls = itertools.count()
+    shots = loop.shots(lambda: stuck.is_set() or (loop._is_stuck and next(polls) > 5))
+    assert [shot.number for shot in shots] == [0, 1, 2]
+    assert lines[-1].startswith("/dev/video0 hangs again while 2 earlier reads hang; waiting for one to return")
+    assert len([line for line in lines if "hangs again" in line]) == 1
+    assert lives
+    assert not any(lives)
+    cables[0].unplug()  # one returns: there is room for the next
+    shot = next(loop.shots())
+    assert shot.number == 3
+    assert not loop._is_stuck
+    for cable in cables:
+        cable.unplug()
+
+
+def test_a_broken_frame_or_two_are_no_loss(newest):
+    class Cracked(Cable):
+        broken = iter([])
+
+        def read(self):
+            given = super().read()
+            fault = next(self.broken, None)
+            if isinstance(fault, Exception):
+                raise fault
+            return given if fault is None else fault
+
+    cable, lines = Cracked(), []
+    odd = np.zeros((4, 4, 2), np.uint8)
+    cable.broken = iter([(False, None), cv2.error("broken JPEG"), (True, odd), (True, odd), None, (True, odd)])
+    loop = newest(CAMERA, open_capture=Socket(cable), report=lines.append)
+    shots = loop.shots()
+    assert next(shots).number == 0
+    cable.settle()
+    cable.give(5)
+    shot = next(shots)
+    assert (shot.number, shot.dropped, shot.frame[0, 0, 0]) == (1, 0, 5)
+    cable.give(2)
+    assert next(shots).frame[0, 0, 0] == 7
+    (line,) = lines
+    assert line.startswith("/dev/video0 gives frames of shape (4, 4, 2) and uint8, expected 1, 3 or 4 channels")
+    cable.unplug()
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (6, 8, 1), (6, 8, 3), (6, 8, 4), (4320, 7680, 3)], ids=str)
+def test_grey_four_channels_and_8k_are_frames(shape, newest):
+    cable = Cable()
+    first = np.zeros(shape, np.uint8)
+    loop = newest(CAMERA, open_capture=lambda source, last: Opened(cable, first, None))
+    assert next(loop.shots()).frame is first
+    cable.unplug()
+
+
+def test_a_frame_may_change_its_size(newest):
+    cable = Cable()
+    loop = newest(CAMERA, open_capture=lambda source, last: Opened(cable, np.zeros((6, 8), np.uint8), None))
+    shots = loop.shots()
+    shapes = [next(shots).frame.shape]
+    cable.settle()
+    cable.give(1)
+    shapes.append(next(shots).frame.shape)
+    assert shapes == [(6, 8), (1, 1, 3)]
+    cable.unplug()
+
+
+def test_a_camera_without_frames_is_one_line_and_let_go(newest):
+    cable = Cable()
+    loop = newest(CAMERA, open_capture=lambda source, last: Opened(cable, np.zeros((6, 8), np.uint16), None))
+    with pytest.raises(
+        UserError, match=r"gives frames of shape \(6, 8\) and uint16, .* set the camera to another format"
+    ):
+        loop.await_opened()
+    assert cable.released
+
+
+def test_auto_says_which_camera_it_took_and_where_it_is_again(newest, monkeypatch):
+    first, second, lines = Cable(), Cable(), []
+    opened = iter(
+        [
+            first.opened()._replace(camera=Identity("/dev/video0", name="HD Webcam")),
+            second.opened()._replace(camera=Identity("/dev/video1", name="HD Webcam")),
+        ]
+    )
+    seen = []
+
+    def open_capture(source, last):
+        seen.append(last and last.device)
+        return next(opened)
+
+    loop = newest(parse_source("auto"), open_capture=open_capture, report=lines.append)
+    shots = loop.shots()
+    next(shots)
+    first.unplug()
+    assert next(shots).number == 1
+    assert seen == [None, "/dev/video0"]
+    assert lines == [
+        "the first camera: /dev/video0 (HD Webcam)",
+        "lost the first camera; opening it again until it is back",
+        "the first camera is back as /dev/video1 (HD Webcam)",
+    ]
+    second.unplug()
+
+
+def test_with_every_frame_none_is_dropped_for_another(newest):
+    cable = Cable()
+    loop = newest(RECORDING, every_frame=True, open_capture=Socket(cable, fps=1))
+    shots = loop.shots()
+    assert next(shots).number == 0
+    cable.settle()
+    cable.give(1)
+    with cable._changed:
+        cable._left = 1  # the reader waits until its frame is taken before it asks for this one
+    assert [next(shots).number, next(shots).number] == [1, 2]
+    cable.unplug()
+    assert list(shots) == []
