@@ -37,7 +37,7 @@ class Cooling:
         self,
         limit_c: float,
         report: Callable[[str], None],
-        read: Callable[[], float | None] = read_temperature,
+        read: Callable[[], float | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start at the full rate.
@@ -45,10 +45,10 @@ class Cooling:
         Args:
             limit_c: Above this many °C the rate is halved, again and again.
             report: Is told in a line when the rate changes.
-            read: Returns the temperature in °C.
+            read: Returns the temperature in °C; `read_temperature` where it is left out.
             clock: Returns seconds.
         """
-        self._limit_c, self._report, self._read, self._clock = limit_c, report, read, clock
+        self._limit_c, self._report, self._read, self._clock = limit_c, report, read or read_temperature, clock
         self._slowness = 1  # the rate is the full one divided by this
         self._period_s: float | None = None  # between two answers at the full rate
         self._last: float | None = None

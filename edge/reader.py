@@ -25,6 +25,7 @@ Report = Callable[[str], None]  # takes one line about the source's state
 STALL_S = 2.5  # a camera that gives nothing for this long hangs
 OPENING_S = 20.0  # an opening; FFmpeg gives up after 15
 _MISSES = 5  # reads in a row that fail before a camera counts as lost: a USB camera may send a broken frame
+_MISSES_RECORDED = 100  # before a recording counts as over: its end looks like a broken frame
 _QUICK_S = 1.0  # a read that fails after this long was no broken frame
 _BACK_OFF_S = 0.25, 2.0  # first and longest pause before a source is opened again
 _SETTLED_S = 2.0  # a source that held for this long is opened again at once
@@ -192,20 +193,28 @@ class Reader:
 
     def _read_one(self, opened: Opened) -> Frame | None:
         """Read the next frame, over broken ones; None where the source has ended or is lost."""
+        is_recorded = opened.fps is not None
         since = time.monotonic()
-        self._deadline = math.inf if opened.fps is not None else since + STALL_S
-        for _ in range(_MISSES):
+        self._deadline = math.inf if is_recorded else since + STALL_S
+        for misses in range(_MISSES_RECORDED if is_recorded else _MISSES):
             frame: Frame | None = _read(opened.capture)
             fault = None if frame is None else find_fault(frame)
             if frame is not None and fault is None:
                 self._deadline = math.inf
+                if misses and is_recorded:
+                    self._tell_once("has broken frames")
                 return frame
-            if fault != self._fault and fault is not None:
-                self._report(f"{self._source.name} {fault}; such frames are left out")
-                self._fault = fault
-            if (frame is None and opened.fps is not None) or time.monotonic() - since > _QUICK_S:
+            if fault is not None:
+                self._tell_once(fault)
+            if time.monotonic() - since > _QUICK_S:
                 return None
         return None
+
+    def _tell_once(self, fault: str) -> None:
+        """Report what is wrong with frames, unless it is what was reported last."""
+        if fault != self._fault:
+            self._report(f"{self._source.name} {fault}; such frames are left out")
+            self._fault = fault
 
 
 def find_fault(frame: Any) -> str | None:

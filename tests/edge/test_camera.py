@@ -500,3 +500,28 @@ def test_with_every_frame_none_is_dropped_for_another(newest):
     assert [next(shots).number, next(shots).number] == [1, 2]
     cable.unplug()
     assert list(shots) == []
+
+
+def test_a_stream_of_cut_jpegs_in_two_sizes_goes_on(network):
+    lines = []
+    with open_shots(parse_source(f"{network}/odd"), report=lines.append) as shots:
+        for shot in shots:
+            assert shot.frame.shape == (48, 64, 3)  # OpenCV brings a stream's later frames to the first one's size
+            assert number_of(shot.frame) == 5
+            if shot.number > 60:
+                break
+    assert lines == []
+
+
+def test_a_video_with_a_broken_frame_goes_on(video, tmp_path):
+    data = bytearray(video.read_bytes())
+    starts = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xd8"]
+    assert len(starts) == VIDEO_FRAMES
+    data[starts[5] : starts[6] - 16] = b"\x55" * (starts[6] - 16 - starts[5])
+    broken = tmp_path / "broken.avi"
+    broken.write_bytes(data)
+    lines = []
+    with open_shots(parse_source(str(broken)), every_frame=True, report=lines.append) as shots:
+        numbers = [number_of(shot.frame) for shot in shots]
+    assert numbers == [number for number in range(VIDEO_FRAMES) if number != 5]
+    assert lines == [f"{broken} has broken frames; such frames are left out"]
