@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The camera before the model: the runtime greets on stderr, and a missing camera is to be one line. Where the
         # camera is waited for the other way round: a mistyped model is not to be found out hours later.
         waiting = Classifier(flags.model, flags.num_threads) if flags.wait else None
-        if waiting:
+        if waiting is not None:
             supervisor.ready()
         shots = stack.enter_context(
             open_shots(
@@ -116,7 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _note(str(tally))
             return 0
         classifier = waiting or Classifier(flags.model, flags.num_threads)
-        supervisor.ready()
+        if waiting is None:
+            supervisor.ready()
         if not classifier.has_labels:
             _note(f"{flags.model} carries no labels; answering with the numbers of its classes")
         cooling = Cooling(flags.max_temperature, report)

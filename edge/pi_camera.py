@@ -88,9 +88,14 @@ def count_pi_cameras() -> int:
     """Return how many CSI cameras picamera2 sees; USB cameras, which it lists behind them, are OpenCV's.
 
     Raises:
-        UserError: If picamera2 isn't there.
+        UserError: If picamera2 isn't there or can't look.
     """
-    cameras = import_picamera2().Picamera2.global_camera_info()
+    library = import_picamera2()
+    try:
+        cameras = library.Picamera2.global_camera_info()
+    except Exception as error:  # whatever libcamera says where it can't even look
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"picamera2 can't look for cameras: {reason}; see: rpicam-hello --list-cameras") from error
     return sum("/usb" not in str(camera.get("Id", "")) for camera in cameras)
 
 

@@ -146,7 +146,11 @@ class Reader:
 
     def _open_whole(self) -> Opened:
         """Open the source and look at its first frame."""
-        opened = self._open(self._source, self.camera)
+        try:
+            opened = self._open(self._source, self.camera)
+        except (cv2.error, OSError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UserError(f"Expected a frame of {self._source.name}, it does not open: {reason}") from error
         fault = find_fault(opened.first)
         if fault is not None:
             opened.capture.release()

@@ -460,6 +460,23 @@ def test_a_camera_without_frames_is_one_line_and_let_go(newest):
     assert cable.released
 
 
+def test_an_opening_that_fails_in_any_way_is_tried_again(newest):
+    first, second = Cable(), Cable()
+    tries = iter([first, cv2.error("no memory"), OSError(24, "Too many open files"), second])
+
+    def open_capture(source, last):
+        found = next(tries)
+        if isinstance(found, Exception):
+            raise found
+        return found.opened()
+
+    shots = newest(CAMERA, open_capture=open_capture).shots()
+    assert next(shots).number == 0
+    first.unplug()
+    assert next(shots).number == 1
+    second.unplug()
+
+
 def test_auto_says_which_camera_it_took_and_where_it_is_again(newest, monkeypatch):
     first, second, lines = Cable(), Cable(), []
     opened = iter(

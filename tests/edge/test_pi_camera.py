@@ -108,6 +108,20 @@ def test_a_camera_that_does_not_start_is_one_line_and_let_go(sensor):
     first.release()
 
 
+def test_a_libcamera_that_cannot_look_is_one_line(sensor, monkeypatch, tmp_path):
+    def fail():
+        raise RuntimeError("Failed to start camera manager\nsecond line")
+
+    monkeypatch.setattr(sys.modules["picamera2"].Picamera2, "global_camera_info", fail)
+    with pytest.raises(UserError, match="can't look for cameras: Failed to start camera manager; see"):
+        PiCamera()
+    with Bench(tmp_path).installed() as bench:
+        bench.plug_in(0)
+        opened = open_source(parse_source("auto"))
+        opened.capture.release()
+        assert opened.camera.device == str(bench.dev / "video0")
+
+
 def test_no_picamera2_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(UserError, match="sudo apt install python3-picamera2") as refusal:
