@@ -14,7 +14,7 @@ import numpy.typing as npt
 from edge import preprocess, runtimes
 from edge.embedded import Embedded
 from edge.errors import UserError
-from edge.pixel_input import describe_input
+from edge.pixel_input import describe_assumption, describe_input
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Classifier:
         metadata: The model's own metadata.json as a dict; empty for a foreign file.
         embedded: The files that travel in the model file, by name; see `edge.golden.read_golden`.
         runtime: The runtime's distribution and version, such as "ai-edge-litert 2.3.0".
+        assumption: What had to be assumed about a file of another maker, in a line; empty where nothing was.
         score_step: By how much neighbouring scores differ in a quantized file; 0 where scores are real numbers.
     """
 
@@ -80,6 +81,8 @@ class Classifier:
         self._image = np.zeros((*self.image_size, 3), np.uint8)
         self.embedded = self._runtime.embedded
         self.metadata = _parse_metadata(self.path, self.embedded)
+        is_ours = self.metadata.get("format") == "tinysight"
+        self.assumption = "" if is_ours else describe_assumption(self.path, pixels)
         try:
             classes = len(self._runtime.invoke(self._image))  # also the slow first inference, out of the user's way
         except Exception as error:  # the runtimes' errors share no base class but this one
@@ -100,8 +103,11 @@ class Classifier:
             frame: BGR (H, W, 3) uint8, as OpenCV gives it; any size.
             top_k: How many classes, at least 1; at most all of them come back.
         """
-        image = preprocess.to_image(frame, self.image_size, out=self._image, halves=self._halves)
-        return self.rank(self.scores(image), top_k)
+        return self.rank(self.scores_of(frame), top_k)
+
+    def scores_of(self, frame: preprocess.Frame) -> runtimes.Scores:
+        """Return the scores (classes,) float32 of a frame, BGR (H, W, 3) uint8 of any size."""
+        return self.scores(preprocess.to_image(frame, self.image_size, out=self._image, halves=self._halves))
 
     def scores(self, image: preprocess.Image) -> runtimes.Scores:
         """Return the scores (classes,) float32 of one RGB image (height, width, 3) uint8 of `image_size`."""

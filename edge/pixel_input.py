@@ -83,3 +83,15 @@ def describe_input(
     if input_range is not None and dtype not in _FLOATS:
         raise UserError(f"--input-range is for models that take floats, {path} takes {dtype.name}; leave it out")
     return PixelInput((size[0], size[1]), dtype, channels_first, input_range or RAW)
+
+
+def describe_assumption(path: Path, pixels: PixelInput) -> str:
+    """Return what is assumed about the input of a file that doesn't say it, in one line."""
+    order = ", channels first" if pixels.channels_first else ""
+    if pixels.dtype == np.uint8:
+        return f"{path} is of another maker; taken to want RGB pixels of 0 to 255{order}"
+    if pixels.dtype == np.int8:
+        return f"{path} is of another maker; taken to want RGB pixels less 128{order}"
+    low, high = pixels.input_range
+    hint = "" if pixels.input_range != RAW else " (--input-range 0 1, or -1 1, if it was trained so)"
+    return f"{path} is of another maker; taken to want RGB of {low:g} to {high:g}{order}{hint}"

@@ -69,7 +69,9 @@ def read_frame(path: str | os.PathLike[str]) -> Frame:
         raise UserError(f"{path}: {error}") from error
 
 
-def to_image(frame: Frame, image_size: tuple[int, int], out: Image | None = None, halves: Halves | None = None) -> Image:
+def to_image(
+    frame: Frame, image_size: tuple[int, int], out: Image | None = None, halves: Halves | None = None
+) -> Image:
     """Squash a frame to the model's size and turn BGR into RGB.
 
     Halves with 2x2 means (INTER_AREA) while the source is at least twice the target in both axes, then goes the rest

@@ -113,7 +113,7 @@ class LiteRt:
         self.embedded = read_appended(path, data)
         scale, zero_point = outputs[0]["quantization"]
         # scale 0 is TFLite's word for "not quantized"
-        self._scale, self._zero_point = (np.float32(scale), np.float32(zero_point)) if scale else (np.float32(1), None)
+        self._scale, self._zero_point = np.float32(scale), np.float32(zero_point)
         self.output_step = float(scale)
 
     def prepare(self, pixels: PixelInput) -> None:
@@ -125,7 +125,7 @@ class LiteRt:
         self._pixels.write(image, self._input()[0])
         self._interpreter.invoke()
         scores: Scores = self._output().reshape(-1).astype(np.float32)
-        if self._zero_point is not None:
+        if self.output_step:
             scores -= self._zero_point
             scores *= self._scale
         return scores
