@@ -2,17 +2,21 @@
 
 Below the topic of `--mqtt mqtt://host/topic`: the topic itself has the newest answer as JSON, retained;
 `topic/availability` says "online" or "offline", the latter by the broker when we die. While the broker is away answers
-wait in a queue; beyond its limit the newest are lost, and the loop is told.
+wait in a queue; beyond its limit the oldest are lost, and the loop is told.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
+import queue
 import re
 import ssl
+import threading
 import urllib.parse
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +31,7 @@ PASSWORD = "TINYSIGHT_MQTT_PASSWORD"  # noqa: S105  the variable's name
 QUEUE_LIMIT = 1000
 _KEEPALIVE_S = 15  # a broker whose machine lost its power is noticed after one and a half of it
 _BACK_OFF_S = 1, 3  # first and longest pause before connecting again
+_POLL_S = 0.1
 _FLUSH_S = 1.0  # what the end of the loop waits for the last answers to arrive
 _FORMS = "mqtt://user@host:1883/topic or mqtts://... for TLS"
 
@@ -113,7 +118,7 @@ class Publisher:
         report: Callable[[str], None],
         queue_limit: int = QUEUE_LIMIT,
     ) -> None:
-        """Begin to connect; a broker that isn't there yet is waited for while the loop runs.
+        """Begin to connect; a broker that isn't there yet is waited for while the loop goes on.
 
         Args:
             broker: Where to.
@@ -133,9 +138,11 @@ class Publisher:
         self._place = f"the MQTT broker at {broker.host}:{broker.port}"
         self._status = f"{broker.topic}/availability"
         self._was_lost = False
-        self._refused: int = paho.MQTT_ERR_QUEUE_SIZE
+        self._queue: deque[str] = deque(maxlen=queue_limit)
+        self._changed, self._connected = threading.Condition(), threading.Event()
+        self._closing, self._given_up = threading.Event(), threading.Event()
+        self._acknowledged: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._client = client = paho.Client(enums.CallbackAPIVersion.VERSION2)
-        client.max_queued_messages_set(queue_limit)
         client.reconnect_delay_set(*_BACK_OFF_S)
         client.will_set(self._status, "offline", qos=1, retain=True)
         if broker.user is not None:
@@ -144,44 +151,87 @@ class Publisher:
             client.tls_set_context(ssl.create_default_context())
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_connect_fail = self._on_connect_fail
+        client.on_publish = lambda _client, _data, number, _reason, _properties: self._acknowledged.put(number)
         try:
             client.connect_async(broker.host, broker.port, keepalive=_KEEPALIVE_S)
         except ValueError as error:
             raise UserError(f"Expected --mqtt {_FORMS}: {error}") from error
         client.loop_start()
+        self._thread = threading.Thread(target=self._run, name="mqtt-queue", daemon=True)
+        self._thread.start()
 
     def write(self, answer: Answer) -> None:
-        """Publish an answer, or queue it; OSError where the queue is full."""
-        if self._client.publish(self._broker.topic, answer.to_json(), qos=1, retain=True).rc == self._refused:
-            raise OSError("the broker is away and the queue is full")
+        """Queue an answer; OSError where the oldest had to go for it."""
+        with self._changed:
+            is_full = len(self._queue) == self._queue.maxlen
+            self._queue.append(answer.to_json())
+            self._changed.notify()
+        if is_full:
+            raise OSError(f"the broker is away, and the oldest of {self._queue.maxlen:,} queued answers go")
 
     def close(self) -> None:
         """Say goodbye, after the answers that wait; within two seconds, whatever the broker does."""
-        if self._client.is_connected():
+        self._closing.set()
+        with self._changed:
+            self._changed.notify()
+        self._thread.join(_FLUSH_S)  # also where a short run ends before the connection is made
+        self._given_up.set()
+        if self._connected.is_set():
             goodbye = self._client.publish(self._status, "offline", qos=1, retain=True)
-            if goodbye.rc != self._refused:
-                goodbye.wait_for_publish(_FLUSH_S)
-        connected = self._client.is_connected()
+            with contextlib.suppress(RuntimeError):  # the connection broke just now: then the will speaks
+                goodbye.wait_for_publish(_FLUSH_S / 2)
+        was_connected = self._connected.is_set()
         self._client.on_disconnect = None
         self._client.disconnect()
-        if connected:  # a thread that hangs in connecting is a daemon, and left behind
+        if was_connected:  # a thread that hangs in connecting is a daemon, and left behind
             self._client.loop_stop()
+
+    def _run(self) -> None:
+        """Hand answer after answer to paho, each once the one before has arrived; the thread's body.
+
+        Given several, paho sends new ones before those that it repeats after a connection broke, and the state that
+        the broker retains would be an old one.
+        """
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._closing.is_set())
+                if not self._queue:
+                    return
+            if not self._connected.wait(_POLL_S):
+                if self._given_up.is_set():
+                    return
+                continue
+            with self._changed:
+                state = self._queue.popleft()
+            number = self._client.publish(self._broker.topic, state, qos=1, retain=True).mid
+            while self._next_acknowledged() != number:
+                if self._given_up.is_set():
+                    return
+
+    def _next_acknowledged(self) -> int | None:
+        """Return the number of a message that arrived; None where none did for a while."""
+        try:
+            return self._acknowledged.get(timeout=_POLL_S)
+        except queue.Empty:
+            return None
 
     def _on_connect(self, client: Any, _data: object, _flags: object, reason: Any, _properties: object) -> None:
         """Announce ourselves; called with each connection, by paho's thread."""
         if reason.is_failure:
             self._lose(f"it refuses us: {reason}; check user and {PASSWORD}")
             return
-        # Not queued (qos 0), so that a full queue can't keep it back: it is sent on the connection that just came.
+        # At qos 0: sent on the connection that just came, or anew on the next.
         for topic, message in self._announcements.items():
             client.publish(topic, json.dumps(message), retain=True)
         client.publish(self._status, "online", retain=True)
         if self._was_lost:
             self._report(f"{self._place} is back")
         self._was_lost = False
+        self._connected.set()
 
     def _on_disconnect(self, _client: Any, _data: object, _flags: object, reason: Any, _properties: object) -> None:
         """Tell that the broker is away."""
+        self._connected.clear()
         self._lose(f"lost it: {reason}")
 
     def _on_connect_fail(self, _client: Any, _data: object) -> None:
