@@ -107,7 +107,13 @@ class Classifier:
 
     def scores_of(self, frame: preprocess.Frame) -> runtimes.Scores:
         """Return the scores (classes,) float32 of a frame, BGR (H, W, 3) uint8 of any size."""
-        return self.scores(preprocess.to_image(frame, self.image_size, out=self._image, halves=self._halves))
+        tensor = self._runtime.input_image()
+        out = self._image if tensor is None else tensor
+        preprocess.to_image(frame, self.image_size, out=out, halves=self._halves)
+        if tensor is None:
+            return self._runtime.invoke(out)
+        del tensor, out  # the runtime refuses to run while somebody holds its memory
+        return self._runtime.invoke(None)
 
     def scores(self, image: preprocess.Image) -> runtimes.Scores:
         """Return the scores (classes,) float32 of one RGB image (height, width, 3) uint8 of `image_size`."""

@@ -40,6 +40,11 @@ class PixelInput:
     channels_first: bool = False
     input_range: tuple[float, float] = RAW
 
+    @property
+    def is_image(self) -> bool:
+        """Whether the tensor is an image itself, (height, width, 3) uint8."""
+        return self.dtype == np.uint8 and not self.channels_first
+
     def write(self, image: npt.NDArray[np.uint8], tensor: npt.NDArray[Any]) -> None:
         """Write an image (height, width, 3) uint8 into the tensor of one image; allocates nothing.
 

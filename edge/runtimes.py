@@ -57,8 +57,18 @@ class Runtime(Protocol):
     def prepare(self, pixels: PixelInput) -> None:
         """Say how an image becomes the input tensor; once, before the first `invoke`."""
 
-    def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
-        """Run the model on one RGB image (height, width, 3) uint8; return real scores (classes,) float32."""
+    def input_image(self) -> npt.NDArray[np.uint8] | None:
+        """Return the input tensor (height, width, 3) to write an RGB image into; None where it isn't one of uint8.
+
+        Let go of it before `invoke(None)`.
+        """
+
+    def invoke(self, image: npt.NDArray[np.uint8] | None) -> Scores:
+        """Run the model on one RGB image (height, width, 3) uint8, or None for what `input_image` holds.
+
+        Returns:
+            Real scores (classes,) float32.
+        """
 
 
 def load(path: Path, num_threads: int, runtime: str | None = None) -> Runtime:
@@ -120,9 +130,14 @@ class LiteRt:
         """Say how an image becomes the input tensor."""
         self._pixels = pixels
 
-    def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
+    def input_image(self) -> npt.NDArray[np.uint8] | None:
+        """Return the input tensor where it is an image; see `Runtime.input_image`."""
+        return self._input()[0] if self._pixels.is_image else None
+
+    def invoke(self, image: npt.NDArray[np.uint8] | None) -> Scores:
         """Run the model on one image; see `Runtime.invoke`."""
-        self._pixels.write(image, self._input()[0])
+        if image is not None:
+            self._pixels.write(image, self._input()[0])
         self._interpreter.invoke()
         scores: Scores = self._output().reshape(-1).astype(np.float32)
         if self.output_step:
@@ -172,9 +187,14 @@ class OnnxRuntime:
         batch = np.empty(self.input_shape, self.input_dtype)
         self._image, self._given = batch[0], {self._input_name: batch}
 
-    def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
+    def input_image(self) -> npt.NDArray[np.uint8] | None:
+        """Return the input tensor where it is an image; see `Runtime.input_image`."""
+        return self._image if self._pixels.is_image else None
+
+    def invoke(self, image: npt.NDArray[np.uint8] | None) -> Scores:
         """Run the model on one image; see `Runtime.invoke`."""
-        self._pixels.write(image, self._image)
+        if image is not None:
+            self._pixels.write(image, self._image)
         raw = self._session.run(self._output_names, self._given)[0]
         scores: Scores = np.asarray(raw, np.float32).reshape(-1) * self._scale
         return scores

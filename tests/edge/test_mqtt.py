@@ -27,7 +27,7 @@ WAIT_S = 30  # far more than anything here takes
     ("text", "broker"),
     [
         ("mqtt://host", Broker("host", 1883, None, False, "tinysight")),
-        ("mqtt://me@host:99/home/door", Broker("host", 99, "me", False, "home/door")),
+        ("mqtt://me@host:99/house/door", Broker("host", 99, "me", False, "house/door")),
         ("mqtts://10.0.0.2/a", Broker("10.0.0.2", 8883, None, True, "a")),
         ("mqtt://a%40b@[::1]/t%20u/", Broker("::1", 1883, "a@b", False, "t u")),
     ],
@@ -105,7 +105,7 @@ class Mosquitto:
         self.process.wait()
 
     def broker(self, user=None):
-        return Broker("127.0.0.1", self.port, user, False, "home/door")
+        return Broker("127.0.0.1", self.port, user, False, "house/door")
 
 
 class Listener:
@@ -131,7 +131,7 @@ class Listener:
         return [payload for name, payload in list(self.heard) if name == topic]
 
     def frames(self):
-        return [json.loads(payload)["frame"] for payload in self.of("home/door")]
+        return [json.loads(payload)["frame"] for payload in self.of("house/door")]
 
     def close(self):
         self.client.disconnect()
@@ -163,17 +163,17 @@ def test_home_assistant_finds_two_sensors(mosquitto, listener):
     broker = mosquitto.broker()
     publisher = Publisher(broker, discovery(broker, "homeassistant", "1.2.3"), print)
     publisher.write(answer())
-    wait_until(lambda: listener.of("home/door") and listener.of("home/door/availability"))
-    (label,) = map(json.loads, listener.of("homeassistant/sensor/tinysight_home_door/label/config"))
-    (confidence,) = map(json.loads, listener.of("homeassistant/sensor/tinysight_home_door/confidence/config"))
+    wait_until(lambda: listener.of("house/door") and listener.of("house/door/availability"))
+    (label,) = map(json.loads, listener.of("homeassistant/sensor/tinysight_house_door/label/config"))
+    (confidence,) = map(json.loads, listener.of("homeassistant/sensor/tinysight_house_door/confidence/config"))
     for sensor in (label, confidence):
-        assert sensor["state_topic"] == "home/door"
-        assert sensor["availability_topic"] == "home/door/availability"
-        assert sensor["device"]["identifiers"] == ["tinysight_home_door"]
+        assert sensor["state_topic"] == "house/door"
+        assert sensor["availability_topic"] == "house/door/availability"
+        assert sensor["device"]["identifiers"] == ["tinysight_house_door"]
         assert sensor["origin"]["name"] == "tinysight"
     assert label["unique_id"] != confidence["unique_id"]
-    assert listener.of("home/door/availability") == [b"online"]
-    (state,) = map(json.loads, listener.of("home/door"))
+    assert listener.of("house/door/availability") == [b"online"]
+    (state,) = map(json.loads, listener.of("house/door"))
     assert state == json.loads(answer().to_json())
     templates = pytest.importorskip("jinja2").Environment(autoescape=False)
     render = lambda sensor, state: templates.from_string(sensor["value_template"]).render(value_json=state)  # noqa: E731
@@ -181,7 +181,7 @@ def test_home_assistant_finds_two_sensors(mosquitto, listener):
     assert render(label, {**state, "decision": None}) == "unknown"
     assert render(confidence, state) == "12.3"
     publisher.close()
-    wait_until(lambda: listener.of("home/door/availability") == [b"online", b"offline"])
+    wait_until(lambda: listener.of("house/door/availability") == [b"online", b"offline"])
 
 
 def test_a_new_reader_gets_the_last_state(mosquitto):
@@ -193,7 +193,7 @@ def test_a_new_reader_gets_the_last_state(mosquitto):
     late = Listener(mosquitto.port)
     wait_until(lambda: len(late.heard) >= 4)
     assert late.frames() == [2]
-    assert late.of("home/door/availability") == [b"offline"]
+    assert late.of("house/door/availability") == [b"offline"]
     late.close()
 
 
@@ -262,7 +262,7 @@ def test_the_user_logs_in_with_the_password_of_the_environment(tmp_path, monkeyp
 
 def test_a_loop_that_is_killed_is_offline(mosquitto, listener, int8_model, network):
     line = ["-m", "edge.camera_classify", "--model", int8_model, "--source", f"{network}/stream"]
-    line += ["--mqtt", f"mqtt://127.0.0.1:{mosquitto.port}/home/door"]
+    line += ["--mqtt", f"mqtt://127.0.0.1:{mosquitto.port}/house/door"]
     child = subprocess.Popen(
         [sys.executable, *map(str, line)],
         env={**environment(), "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -271,9 +271,9 @@ def test_a_loop_that_is_killed_is_offline(mosquitto, listener, int8_model, netwo
     )
     try:
         wait_until(lambda: len(listener.frames()) > 2)
-        assert listener.of("home/door/availability") == [b"online"]
+        assert listener.of("house/door/availability") == [b"online"]
         child.send_signal(signal.SIGKILL)
-        wait_until(lambda: listener.of("home/door/availability") == [b"online", b"offline"])
+        wait_until(lambda: listener.of("house/door/availability") == [b"online", b"offline"])
     finally:
         child.kill()
         child.wait()
