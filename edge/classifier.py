@@ -65,7 +65,8 @@ class Classifier:
             num_threads: Threads of the runtime.
             runtime: One of `edge.runtimes.RUNTIMES`; None for the first that takes the file and is installed.
             labels: Text file of a label a line, instead of what the model carries.
-            input_range: What pixels of 0 and of 255 become for a float model of other makers; None for raw pixels.
+            input_range: What pixels of 0 and of 255 become for a float model of other makers; None for what its
+                metadata says, or else raw pixels.
 
         Raises:
             UserError: If the file is no image-classification model that takes one RGB image.
@@ -74,7 +75,8 @@ class Classifier:
         self._runtime = runtimes.load(self.path, num_threads, runtime)
         self.runtime = f"{self._runtime.name} {self._runtime.version}"
         self.score_step = self._runtime.output_step
-        pixels = describe_input(self.path, self._runtime.input_shape, self._runtime.input_dtype, input_range)
+        mapped = input_range if input_range is not None else self._runtime.input_range
+        pixels = describe_input(self.path, self._runtime.input_shape, self._runtime.input_dtype, mapped)
         self.image_size = pixels.image_size
         self._runtime.prepare(pixels)
         self._halves: preprocess.Halves = {}

@@ -19,6 +19,7 @@ from edge import seal
 from edge.embedded import Embedded, read_appended, read_properties
 from edge.errors import MissingPackage, UserError
 from edge.extras import install_line
+from edge.normalization import read_input_range
 from edge.pixel_input import PixelInput
 
 Scores = npt.NDArray[np.float32]
@@ -44,6 +45,7 @@ class Runtime(Protocol):
         input_shape: Shape of the input tensor as the file says it, such as (1, height, width, 3); -1 is a free size.
         input_dtype: Type of the input tensor.
         output_step: By how much neighbouring scores differ in a quantized file; 0 where scores are real numbers.
+        input_range: What pixels of 0 and of 255 become by the file's own metadata; None where it doesn't say it.
         embedded: Files that travel in the model file, such as "metadata.json" and "labels.txt", and their bytes.
     """
 
@@ -52,6 +54,7 @@ class Runtime(Protocol):
     input_shape: tuple[int, ...]
     input_dtype: np.dtype[Any]
     output_step: float
+    input_range: tuple[float, float] | None
     embedded: Embedded
 
     def prepare(self, pixels: PixelInput) -> None:
@@ -121,6 +124,8 @@ class LiteRt:
         self.input_shape = tuple(int(n) for n in inputs[0]["shape"])
         self.input_dtype = np.dtype(inputs[0]["dtype"])
         self.embedded = read_appended(path, data)
+        is_float = self.input_dtype == np.float32
+        self.input_range = read_input_range(path, data) if is_float else None
         scale, zero_point = outputs[0]["quantization"]
         # scale 0 is TFLite's word for "not quantized"
         self._scale, self._zero_point = np.float32(scale), np.float32(zero_point)
@@ -180,6 +185,7 @@ class OnnxRuntime:
         self.output_step = 1 / 255 if outputs[0].type == "tensor(uint8)" else 0.0
         self._scale = np.float32(self.output_step or 1)
         self.embedded = read_properties(path, properties)
+        self.input_range: tuple[float, float] | None = None  # ONNX has no standard for it
 
     def prepare(self, pixels: PixelInput) -> None:
         """Say how an image becomes the input tensor, and make it: by now its shape was found sane."""
