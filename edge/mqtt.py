@@ -180,11 +180,12 @@ class Publisher:
             goodbye = self._client.publish(self._status, "offline", qos=1, retain=True)
             with contextlib.suppress(RuntimeError):  # the connection broke just now: then the will speaks
                 goodbye.wait_for_publish(_FLUSH_S / 2)
-        was_connected = self._connected.is_set()
-        self._client.on_disconnect = None
+        self._client.on_disconnect = self._client.on_connect_fail = None
         self._client.disconnect()
-        if was_connected:  # a thread that hangs in connecting is a daemon, and left behind
-            self._client.loop_stop()
+        # In a thread, since paho's own may hang in connecting; both are daemons, and then left behind.
+        stopping = threading.Thread(target=self._client.loop_stop, daemon=True)
+        stopping.start()
+        stopping.join(_FLUSH_S / 2)
 
     def _run(self) -> None:
         """Hand answer after answer to paho, each once the one before has arrived; the thread's body.
