@@ -24,15 +24,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from edge.answers import Answer, Tally, open_sink
-from edge.command import add_num_threads_flag, command, parser, positive_int
+from edge.answers import Answer, Tally
+from edge.command import command, parser, positive_int
 from edge.cooling import Cooling
 from edge.errors import UserError
+from edge.model_flags import add_model_flags, load_classifier
+from edge.output_flags import add_output_flags, make_judge, open_outputs
 from edge.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from edge.camera import Shot
-    from edge.classifier import Classifier
+    from edge.decisions import Judge
 
 _DESCRIPTION = """\
 Says what a camera sees: one answer a frame, as a line on stdout or as JSON. A camera or stream always gives its newest
@@ -76,7 +78,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = _parse_flags(argv)
 
     from edge.camera import open_shots
-    from edge.classifier import Classifier
     from edge.sources import parse_source
 
     source = parse_source(flags.source)
@@ -93,12 +94,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             _note(line)
             supervisor.status(line)
 
-        write = stack.enter_context(open_sink(flags.jsonl))
+        write = stack.enter_context(open_outputs(flags, report))
         show = stack.enter_context(_open_window()) if flags.show else None
         stack.enter_context(stop.listening())
         # The camera before the model: the runtime greets on stderr, and a missing camera is to be one line. Where the
         # camera is waited for the other way round: a mistyped model is not to be found out hours later.
-        waiting = Classifier(flags.model, flags.num_threads) if flags.wait else None
+        waiting = load_classifier(flags, _note) if flags.wait else None
         if waiting is not None:
             supervisor.ready()
         shots = stack.enter_context(
@@ -115,14 +116,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if stop.came():
             _note(str(tally))
             return 0
-        classifier = waiting or Classifier(flags.model, flags.num_threads)
+        classifier = waiting or load_classifier(flags, _note)
         if waiting is None:
             supervisor.ready()
-        if not classifier.has_labels:
-            _note(f"{flags.model} carries no labels; answering with the numbers of its classes")
+        judge = make_judge(flags, classifier)
         cooling = Cooling(flags.max_temperature, report)
         try:
-            for answer in _answers(classifier, itertools.islice(shots, flags.max_frames), tally):
+            for answer in _answers(judge, itertools.islice(shots, flags.max_frames), tally):
                 write(answer)
                 if (show is not None and not show(answer)) or stop.came():
                     break
@@ -136,12 +136,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _answers(classifier: Classifier, shots: Iterator[Shot], tally: Tally) -> Iterator[Answer]:
+def _answers(judge: Judge, shots: Iterator[Shot], tally: Tally) -> Iterator[Answer]:
     """Answer shot after shot."""
     for shot in shots:
         start = time.perf_counter()
-        prediction = classifier.classify(shot.frame)[0]
-        answer = Answer(shot, prediction, (time.perf_counter() - start) * 1e3)
+        judged = judge(shot.frame)
+        latency_ms = (time.perf_counter() - start) * 1e3
+        top = judged.predictions if len(judged.predictions) > 1 else ()
+        answer = Answer(shot, judged.predictions[0], latency_ms, judged.decision, top, judged.is_sure)
         tally.add(answer, start)
         yield answer
 
@@ -189,6 +191,8 @@ def _parse_flags(argv: Sequence[str] | None) -> argparse.Namespace:
     flags.add_argument(
         "--model", type=Path, default=Path("runs/latest/model_int8.tflite"), metavar="FILE", help=".tflite or .onnx"
     )
+    add_model_flags(flags)
+    flags.add_argument("--verify", action="store_true", help="first replay the model's golden samples; see edge.verify")
     flags.add_argument(
         "--source",
         default="auto",
@@ -200,9 +204,6 @@ def _parse_flags(argv: Sequence[str] | None) -> argparse.Namespace:
         "--every-frame", action="store_true", help="answer each frame of a video file, as fast as it goes"
     )
     flags.add_argument("--max-frames", type=positive_int, metavar="N", help="end after N answers")
-    flags.add_argument(
-        "--jsonl", type=Path, metavar="FILE", help="append the answers to FILE as JSON, one a line; - is stdout"
-    )
     flags.add_argument("--show", action="store_true", help="show the frames in a window; q or Escape ends")
     flags.add_argument("--wait", action="store_true", help="wait for a camera or stream that isn't there yet")
     flags.add_argument(
@@ -212,7 +213,7 @@ def _parse_flags(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="C",
         help="answer less often while the processor is hotter than this many degrees Celsius",
     )
-    add_num_threads_flag(flags)
+    add_output_flags(flags)
     return flags.parse_args(argv)
 
 
