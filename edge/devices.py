@@ -14,8 +14,10 @@ from pathlib import Path
 _DEV = Path("/dev")
 _LINKS = Path("/dev/v4l/by-id")
 _NAMES = Path("/sys/class/video4linux")
-# Nodes of the Pi's codecs and image processors, and of the raw sensor: OpenCV gets no picture out of any of them.
-_NO_CAMERAS = ("bcm2835-codec", "bcm2835-isp", "pispbe", "rp1-cfe", "rpi-hevc-dec", "rpivid", "unicam")
+# How names of nodes begin: the Pi's codecs and image processors, and the receivers of a ribbon cable's raw pixels.
+# OpenCV gets no picture out of any of them.
+CODECS = ("bcm2835-codec", "bcm2835-isp", "pispbe", "pisp_be", "rpi-hevc-dec", "rpivid")
+RECEIVERS = ("rp1-cfe", "unicam")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def list_devices() -> list[str]:
 
 def list_cameras() -> list[Identity]:
     """Return the video devices that may be cameras, by number."""
-    return [camera for camera in map(identify, list_devices()) if not camera.name.startswith(_NO_CAMERAS)]
+    return [camera for camera in map(identify, list_devices()) if not camera.name.startswith(CODECS + RECEIVERS)]
 
 
 def device_of(number: int) -> str:

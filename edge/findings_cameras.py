@@ -7,11 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
+from edge.devices import CODECS, RECEIVERS
 from edge.findings import Finding
-
-# The Pi's own video devices, which decode and scale and are no cameras.
-_NO_CAMERAS = ("bcm2835-codec", "bcm2835-isp", "rpivid", "rpi-hevc-dec", "pispbe", "pisp_be")
-_RIBBON = ("unicam", "rp1-cfe")  # what receives a CSI camera's raw pixels, which OpenCV can't use
 
 
 def examine_cameras(root: Path = Path("/")) -> list[Finding]:
@@ -19,9 +16,9 @@ def examine_cameras(root: Path = Path("/")) -> list[Finding]:
     findings, ribbon = [], False
     for folder in sorted((root / "sys/class/video4linux").glob("video*"), key=lambda path: (len(path.name), path.name)):
         name = _read(folder / "name")
-        if any(part in name for part in _NO_CAMERAS):
+        if name.startswith(CODECS):
             continue
-        if any(part in name for part in _RIBBON):
+        if name.startswith(RECEIVERS):
             ribbon = True
             continue
         if _read(folder / "index") not in ("", "0"):
