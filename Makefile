@@ -36,7 +36,7 @@ extras: install ## install and import every extra in a clean environment (EXTRAS
 COMPILE = $(RUN) -m uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	--no-header --no-annotate $(LOCKFLAGS) pyproject.toml
 MEDIAPIPE := 1.2.2
-DEVELOPMENT := edge train convert onnx web bench datasets dev
+DEVELOPMENT := edge train convert onnx mqtt web bench datasets dev
 
 lock: install ## write the locks after a change in pyproject.toml (newer releases: make lock LOCKFLAGS=--upgrade)
 	$(COMPILE) $(DEVELOPMENT:%=--extra %) --output-file requirements.lock

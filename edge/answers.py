@@ -1,19 +1,14 @@
-"""What is done with an answer: written as JSON or as a line to read, and counted."""
+"""An answer: what it says as JSON and as a line to read, and how answers are counted."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from edge.errors import UserError
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edge.camera import Shot
@@ -26,34 +21,61 @@ class Answer:
 
     Attributes:
         shot: The frame.
-        prediction: The likeliest class.
+        prediction: The likeliest class, its confidence calibrated.
         latency_ms: From frame to label.
+        decision: What is to be acted upon, after threshold and vote; None is unknown.
+        top: The likeliest classes where more than one was asked for.
+        is_sure: Whether this very frame's confidence reached the threshold, or a half where there is none.
     """
 
     shot: Shot
     prediction: Prediction
     latency_ms: float
+    decision: str | None = None
+    top: tuple[Prediction, ...] = ()
+    is_sure: bool = True
 
     def to_json(self) -> str:
         """Return the answer as a line of JSON, without the line's end."""
+        more = {"top": [_to_dict(prediction) for prediction in self.top]} if self.top else {}
         return json.dumps(
             {
                 "frame": self.shot.number,
                 "time": datetime.fromtimestamp(self.shot.taken, timezone.utc).isoformat(timespec="milliseconds"),
-                "label": self.prediction.label,
-                "index": self.prediction.index,
-                "confidence": round(self.prediction.confidence, 6),
+                **_to_dict(self.prediction),
                 "latency_ms": round(self.latency_ms, 3),
                 "dropped": self.shot.dropped,
+                "decision": self.decision,
+                **more,
             }
         )
 
     def to_text(self) -> str:
         """Return the answer as a line to read, without the line's end."""
-        # A label comes out of somebody's file: no escape sequences for the terminal.
-        label = "".join(letter if letter.isprintable() else "?" for letter in self.prediction.label)
         where = f"  {self.shot.path}" if self.shot.path else f"  dropped {self.shot.dropped}"
-        return f"{self.shot.number:>6}  {label}  {self.prediction.confidence:.1%}  {self.latency_ms:.1f} ms{where}"
+        return f"{self.shot.number:>6}  {self.to_caption()}  {self.latency_ms:.1f} ms{where}"
+
+    def to_caption(self) -> str:
+        """Return what was decided and how sure it is, to read: `cat  93.1%`, `unknown (cat 31.0%)`."""
+        each = [f"{printable(one.label)}  {one.confidence:.1%}" for one in self.top or (self.prediction,)]
+        if self.decision == self.prediction.label:
+            return ", ".join(each)
+        decided = "unknown" if self.decision is None else printable(self.decision)
+        return f"{decided} ({', '.join(each)})"
+
+
+def printable(label: str) -> str:
+    """Return a label without escape sequences for the terminal: it comes out of somebody's file."""
+    return "".join(letter if letter.isprintable() else "?" for letter in label)
+
+
+def _to_dict(prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction as JSON has it."""
+    return {
+        "label": prediction.label,
+        "index": prediction.index,
+        "confidence": round(prediction.confidence, 6),
+    }
 
 
 @dataclass
@@ -89,45 +111,3 @@ class Tally:
             fps = self.answered / (time.perf_counter() - self.started)
             counts += f", {fps:.1f} fps, median latency {statistics.median(self.latencies_ms):.2f} ms"
         return counts
-
-
-@contextlib.contextmanager
-def open_sink(jsonl: Path | None) -> Iterator[Callable[[Answer], None]]:
-    """Give what writes an answer to where the user wants it, each line at once.
-
-    Args:
-        jsonl: File to append JSON lines to, "-" for JSON on stdout, None for lines to read on stdout.
-
-    Raises:
-        UserError: If the file can't be written.
-    """
-    if jsonl is None:
-        yield lambda answer: print(answer.to_text(), flush=True)
-    elif str(jsonl) == "-":
-        yield lambda answer: print(answer.to_json(), flush=True)
-    else:
-        is_new = not jsonl.exists()
-        with _explained_writing(jsonl):
-            # Unbuffered: a line reaches the file whole and at once, and nothing is left to fail in close().
-            file = jsonl.open("ab", buffering=0)
-        with file:
-
-            def write(answer: Answer) -> None:
-                with _explained_writing(jsonl):
-                    file.write(answer.to_json().encode() + b"\n")
-
-            try:
-                yield write
-            except UserError:
-                if is_new and file.tell() == 0:  # a start that failed leaves nothing behind
-                    jsonl.unlink(missing_ok=True)
-                raise
-
-
-@contextlib.contextmanager
-def _explained_writing(path: Path) -> Iterator[None]:
-    """Turn an OSError into a UserError."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"Expected to write answers to {path}: {error.strerror}; name another --jsonl") from error

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from edge.errors import UserError
 from edge.preprocess import Frame, read_frame
-from edge.sources import Opened, Source, list_photos, open_source
+from edge.reader import Open, Reader, Report
+from edge.sources import Source, list_photos, open_source
 
-Report = Callable[[str], None]  # takes one line about the source's state
 _POLL_S = 0.1  # how soon a loop without frames sees that it is to stop
-_BACK_OFF_S = 0.25, 2.0  # first and longest pause before a source is opened again
+_MOST_HANGING = 2  # readers that hang in a driver and are left behind; each may hold a device, memory, a thread
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ def open_shots(
     every_frame: bool = False,
     wait: bool = False,
     stopped: Callable[[], bool] = lambda: False,
+    alive: Callable[[], None] = lambda: None,
     report: Report = lambda line: None,
     skip: Callable[[UserError], None] = lambda error: None,
 ) -> Iterator[Iterator[Shot]]:
@@ -58,6 +59,7 @@ def open_shots(
         every_frame: Give every frame of a video, as fast as it is asked for, instead of playing it at its own pace.
         wait: Wait for a camera or stream that isn't there yet, instead of raising.
         stopped: Asked while there is no frame; where it says True the shots end.
+        alive: Called again and again while there is no frame but one is worked for.
         report: Is told when a source is waited for, lost, or back.
         skip: Is told about each photo that can't be read.
 
@@ -66,42 +68,58 @@ def open_shots(
     """
     if source.kind == "photos":
         yield _read_photos(list_photos(source), skip)
-    elif every_frame:
-        yield from _with_every_frame(source)
-    else:
-        newest = NewestFrame(source, wait=wait and source.kind != "video", report=report)
-        try:
-            newest.await_opened(stopped)
-            yield newest.shots(stopped)
-        finally:
-            newest.close()
+        return
+    endless = UserError(
+        f"Expected a video file or photos for --every-frame, but {source.name} has no end; leave the flag out"
+    )
+    if every_frame and source.kind not in ("video", "address"):
+        raise endless
+    newest = NewestFrame(
+        source, every_frame=every_frame, wait=wait and source.kind != "video", alive=alive, report=report
+    )
+    try:
+        newest.await_opened(stopped)
+        if every_frame and not newest.has_end and not stopped():
+            raise endless
+        yield newest.shots(stopped)
+    finally:
+        newest.close()
 
 
 class NewestFrame:
     """The newest frame of a source, read by a thread.
 
-    A recording ends. A camera or stream that is lost is opened again, for ever, with pauses that grow.
+    A recording ends. A camera or stream that is lost is opened again, for ever, with pauses that grow. Where a read
+    hangs, its thread is left behind and another one opens the source anew; at most `_MOST_HANGING` are left behind at
+    a time, and while there are so many, nobody is told that all is well (`alive`): then only a new process helps, and
+    systemd's watchdog starts one.
     """
 
     def __init__(
         self,
         source: Source,
         *,
+        every_frame: bool = False,
         wait: bool = False,
+        alive: Callable[[], None] = lambda: None,
         report: Report = lambda line: None,
-        open_capture: Callable[[Source], Opened] = open_source,
+        open_capture: Open | None = None,
     ) -> None:
         """Begin to open the source; see `open_shots`."""
-        self._source, self._wait, self._report, self._open = source, wait, report, open_capture
+        self._source, self._every_frame, self._wait = source, every_frame, wait
+        self._alive, self._report, self._open = alive, report, open_capture or open_source
         self._changed = threading.Condition()
         self._newest: Shot | None = None
         self._delivered = self._dropped = 0
-        self._error: Exception | None = None
-        self._ended = False
-        self._opened, self._begun, self._closing = threading.Event(), threading.Event(), threading.Event()
-        # A daemon, since a read that hangs in a driver must not keep the process from ending.
-        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
-        self._thread.start()
+        self._begun = threading.Event()
+        self._hanging: list[Reader] = []
+        self._is_stuck = False
+        self._reader = self._start()
+
+    @property
+    def has_end(self) -> bool:
+        """Whether the source is a recording."""
+        return self._reader.fps is not None
 
     def await_opened(self, stopped: Callable[[], bool] = lambda: False) -> None:
         """Wait until the source is open.
@@ -109,118 +127,91 @@ class NewestFrame:
         Raises:
             UserError: If it doesn't open and isn't to be waited for.
         """
-        while not (self._opened.wait(_POLL_S) or self._ended or stopped()):
-            pass
-        if self._error is not None:
-            raise self._error
+        while not (self._reader.opened or stopped()):
+            with self._changed:
+                if not (self._reader.opened or self._reader.ended):
+                    self._changed.wait(_POLL_S)
+            if self._reader.error is not None:
+                raise self._reader.error
+            if self._reader.hangs() and not self._wait:
+                raise UserError(f"Expected a frame of {self._source.name}, it does not answer; is it busy or broken?")
+            self._look_after()
 
     def shots(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Shot]:
         """Give the newest frame, each at most once, until a recording ends or `stopped` says so."""
         self._begun.set()
         while not stopped():
+            ended = self._reader.ended  # before the last look, so that no frame slips through between
             with self._changed:
-                if self._newest is None and not self._ended:
+                if self._newest is None and not ended:
                     self._changed.wait(_POLL_S)
                 shot, self._newest = self._newest, None
-                ended = self._ended
+                self._changed.notify_all()
             if shot is not None:
                 yield shot
-            elif self._error is not None:
-                raise self._error
+            elif self._reader.error is not None:
+                raise self._reader.error
             elif ended:
                 return
+            else:
+                self._look_after()
 
     def close(self) -> None:
         """Let go of the source; a thread that hangs in a driver is left behind."""
-        self._closing.set()
+        self._reader.abandon()
         self._begun.set()
-        self._thread.join(timeout=1)
+        self._notify()
+        self._reader.join(timeout=1)
 
-    def _run(self) -> None:
-        """Read until closed; the thread's body."""
-        try:
-            opened = self._open_patiently(self._wait)
-            self._opened.set()
-            self._begun.wait()
-            while opened is not None and self._read_all(opened) and not self._closing.is_set():
-                self._report(f"lost {self._source.name}; opening it again until it is back")
-                opened = self._open_patiently(wait=True, announced=True)
-                if opened is not None:
-                    self._report(f"{self._source.name} is back")
-        except Exception as error:  # for the thread that asks for frames
-            self._error = error
-        finally:
-            with self._changed:
-                self._ended = True
-                self._changed.notify()
+    def _start(self, last: Reader | None = None) -> Reader:
+        """Start a reader, in place of `last` where there was one."""
+        return Reader(
+            self._source,
+            self._open,
+            self._publish,
+            self._notify,
+            self._begun,
+            self._report,
+            wait=self._wait,
+            keeps_pace=not self._every_frame,
+            last=last,
+        )
 
-    def _open_patiently(self, wait: bool, announced: bool = False) -> Opened | None:
-        """Open the source, again and again where it is to be waited for; None where closed meanwhile."""
-        pause, longest = _BACK_OFF_S
-        while not self._closing.is_set():
-            try:
-                return self._open(self._source)
-            except UserError as error:
-                if not wait:
-                    hint = "" if self._source.kind == "video" else " (--wait tries until it opens)"
-                    raise UserError(f"{error}{hint}") from error
-                if not announced:
-                    self._report(f"waiting for {self._source.name}: {error}")
-                announced = True
-            self._closing.wait(pause)
-            pause = min(2 * pause, longest)
-        return None
+    def _look_after(self) -> None:
+        """See to it that somebody reads, while there is no frame."""
+        self._hanging = [reader for reader in self._hanging if reader.is_alive()]
+        if not self._reader.hangs():
+            self._is_stuck = False
+        elif len(self._hanging) < _MOST_HANGING:
+            self._report(f"lost {self._source.name}, it hangs; opening it again until it is back")
+            self._reader.abandon()
+            self._hanging.append(self._reader)
+            self._reader = self._start(self._reader)
+        elif not self._is_stuck:
+            self._is_stuck = True
+            self._report(
+                f"{self._source.name} hangs again while {len(self._hanging)} earlier reads hang; waiting for one to "
+                "return, or for a new start"
+            )
+        if not self._is_stuck:
+            self._alive()
 
-    def _read_all(self, opened: Opened) -> bool:
-        """Publish frames until there are no more; True where there should have been."""
-        start, count, frame = time.monotonic(), 0, opened.first
-        try:
-            while not self._closing.is_set():
-                self._publish(frame)
-                count += 1
-                if opened.fps is not None:
-                    self._closing.wait(max(0.0, start + count / opened.fps - time.monotonic()))
-                delivered, next_frame = opened.capture.read()
-                if not delivered or next_frame is None:
-                    return opened.fps is None
-                frame = next_frame
-        finally:
-            opened.capture.release()
-        return False
-
-    def _publish(self, frame: Frame) -> None:
-        """Replace the newest frame, and count the one that nobody asked for."""
+    def _notify(self) -> None:
+        """Wake whoever waits for a change."""
         with self._changed:
+            self._changed.notify_all()
+
+    def _publish(self, reader: Reader, frame: Frame) -> None:
+        """Replace the newest frame, and count the one that nobody asked for; or wait until it is asked for."""
+        with self._changed:
+            if self._every_frame:
+                self._changed.wait_for(lambda: self._newest is None or not reader.is_wanted())
+            if not reader.is_wanted():
+                return
             self._dropped += self._newest is not None
             self._newest = Shot(frame, self._delivered, time.time(), self._dropped)
             self._delivered += 1
-            self._changed.notify()
-
-
-def _with_every_frame(source: Source) -> Iterator[Iterator[Shot]]:
-    """Give every frame of a recording; see `open_shots`."""
-    opened = open_source(source) if source.kind in ("video", "address") else None
-    if opened is None or opened.fps is None:
-        if opened is not None:
-            opened.capture.release()
-        raise UserError(
-            f"Expected a video file or photos for --every-frame, but {source.name} has no end; leave the flag out"
-        )
-    try:
-        yield _read_every_frame(opened)
-    finally:
-        opened.capture.release()
-
-
-def _read_every_frame(opened: Opened) -> Iterator[Shot]:
-    """Give the frames of a recording, none left out."""
-    number, frame = 0, opened.first
-    while True:
-        yield Shot(frame, number, time.time())
-        delivered, next_frame = opened.capture.read()
-        if not delivered or next_frame is None:
-            return
-        number, frame = number + 1, next_frame
+            self._changed.notify_all()
 
 
 def _read_photos(paths: list[Path], skip: Callable[[UserError], None]) -> Iterator[Shot]:

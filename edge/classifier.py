@@ -14,8 +14,7 @@ import numpy.typing as npt
 from edge import preprocess, runtimes
 from edge.embedded import Embedded
 from edge.errors import UserError
-
-_MOST_PIXELS = 1 << 24  # 4096x4096; classifiers take a hundredth, a hostile file claims all memory
+from edge.pixel_input import describe_assumption, describe_input
 
 
 @dataclass(frozen=True)
@@ -46,39 +45,57 @@ class Classifier:
         metadata: The model's own metadata.json as a dict; empty for a foreign file.
         embedded: The files that travel in the model file, by name; see `edge.golden.read_golden`.
         runtime: The runtime's distribution and version, such as "ai-edge-litert 2.3.0".
+        assumption: What had to be assumed about a file of another maker, in a line; empty where nothing was.
+        score_step: By how much neighbouring scores differ in a quantized file; 0 where scores are real numbers.
     """
 
-    def __init__(self, path: str | os.PathLike[str], num_threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        num_threads: int = 1,
+        *,
+        runtime: str | None = None,
+        labels: str | os.PathLike[str] | None = None,
+        input_range: tuple[float, float] | None = None,
+    ) -> None:
         """Load a .tflite or .onnx model.
+
+        Args:
+            path: The model file.
+            num_threads: Threads of the runtime.
+            runtime: One of `edge.runtimes.RUNTIMES`; None for the first that takes the file and is installed.
+            labels: Text file of a label a line, instead of what the model carries.
+            input_range: What pixels of 0 and of 255 become for a float model of other makers; None for what its
+                metadata says, or else raw pixels.
 
         Raises:
             UserError: If the file is no image-classification model that takes one RGB image.
         """
         self.path = Path(path)
-        self._runtime = runtimes.load(self.path, num_threads)
+        self._runtime = runtimes.load(self.path, num_threads, runtime)
         self.runtime = f"{self._runtime.name} {self._runtime.version}"
-        shape = self._runtime.input_shape
-        if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or min(shape) < 1:
-            raise UserError(f"Expected a model that takes one RGB image, (1, height, width, 3); {path} takes {shape}")
-        if self._runtime.input_dtype not in (np.uint8, np.float32):
-            raise UserError(
-                f"Expected a model that takes uint8 or float32 pixels, {path} takes {self._runtime.input_dtype.name}"
-            )
-        if shape[1] * shape[2] > _MOST_PIXELS:
-            raise UserError(f"Expected a model that takes at most {_MOST_PIXELS:,} pixels, {path} takes {shape}")
-        self.image_size = shape[1], shape[2]
+        self.score_step = self._runtime.output_step
+        mapped = input_range if input_range is not None else self._runtime.input_range
+        pixels = describe_input(self.path, self._runtime.input_shape, self._runtime.input_dtype, mapped)
+        self.image_size = pixels.image_size
+        self._runtime.prepare(pixels)
+        self._halves: preprocess.Halves = {}
         self._image = np.zeros((*self.image_size, 3), np.uint8)
         self.embedded = self._runtime.embedded
         self.metadata = _parse_metadata(self.path, self.embedded)
+        is_ours = self.metadata.get("format") == "tinysight"
+        self.assumption = "" if is_ours else describe_assumption(self.path, pixels)
         try:
             classes = len(self._runtime.invoke(self._image))  # also the slow first inference, out of the user's way
         except Exception as error:  # the runtimes' errors share no base class but this one
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(f"{path} fails in its first inference: {reason}; convert the model again") from error
-        labels = _find_labels(self.path, self.metadata, self.embedded, classes)
-        self.has_labels = labels is not None
-        self.labels = labels if labels is not None else [str(index) for index in range(classes)]
+        found = _find_labels(self.path, self.metadata, self.embedded, classes) if labels is None else _read(labels)
+        self.has_labels = found is not None
+        self.labels = found if found is not None else [str(index) for index in range(classes)]
         if len(self.labels) != classes:
+            if labels is not None:
+                raise UserError(f"{path} has {classes} classes, but {labels} has {len(self.labels)} lines")
             raise UserError(f"{path} has {classes} classes but carries {len(self.labels)} labels; convert it again")
 
     def classify(self, frame: preprocess.Frame, top_k: int = 1) -> list[Prediction]:
@@ -88,8 +105,17 @@ class Classifier:
             frame: BGR (H, W, 3) uint8, as OpenCV gives it; any size.
             top_k: How many classes, at least 1; at most all of them come back.
         """
-        image = preprocess.to_image(frame, self.image_size, out=self._image)
-        return self.rank(self.scores(image), top_k)
+        return self.rank(self.scores_of(frame), top_k)
+
+    def scores_of(self, frame: preprocess.Frame) -> runtimes.Scores:
+        """Return the scores (classes,) float32 of a frame, BGR (H, W, 3) uint8 of any size."""
+        tensor = self._runtime.input_image()
+        out = self._image if tensor is None else tensor
+        preprocess.to_image(frame, self.image_size, out=out, halves=self._halves)
+        if tensor is None:
+            return self._runtime.invoke(out)
+        del tensor, out  # the runtime refuses to run while somebody holds its memory
+        return self._runtime.invoke(None)
 
     def scores(self, image: preprocess.Image) -> runtimes.Scores:
         """Return the scores (classes,) float32 of one RGB image (height, width, 3) uint8 of `image_size`."""
@@ -118,6 +144,16 @@ def _parse_metadata(path: Path, embedded: Embedded) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         raise UserError(f"Expected the metadata in {path} to be a JSON object, got {type(metadata).__name__}")
     return metadata
+
+
+def _read(labels: str | os.PathLike[str]) -> list[str]:
+    """Return the lines of a text file."""
+    try:
+        return Path(labels).read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise UserError(f"Expected labels, a line a class, at {labels}: {error.strerror}; name another") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"Expected labels as UTF-8 text in {labels}: {error.reason}; save it so") from error
 
 
 def _find_labels(path: Path, metadata: dict[str, Any], embedded: Embedded, classes: int) -> list[str] | None:

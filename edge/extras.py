@@ -15,6 +15,8 @@ _EXTRAS: dict[str, tuple[str, str]] = {
     "cv2": ("edge", "opencv-python-headless"),
     "cv2.highgui": ("edge-display", "opencv-python"),
     "ai_edge_litert": ("edge", "ai-edge-litert"),
+    "tflite_runtime": ("edge-legacy", "tflite-runtime"),
+    "paho": ("mqtt", "paho-mqtt"),
     "tensorflow": ("train", "tensorflow"),
     "tf_keras": ("train", "tf-keras"),
     "matplotlib": ("train", "matplotlib"),

@@ -18,6 +18,8 @@ from edge.errors import UserError
 
 Frame = npt.NDArray[np.uint8]
 Image = npt.NDArray[np.uint8]
+Halves = dict[tuple[int, int], Frame]  # by (height, width)
+_MOST_HALVES = 16  # sizes kept: a source that changes its size with every frame must not fill the memory
 _Pixels = npt.NDArray[Any]  # what cv2 is typed to return; uint8 all the same
 
 # The formats that a folder is searched for; what a file holds is found out by decoding it.
@@ -67,7 +69,9 @@ def read_frame(path: str | os.PathLike[str]) -> Frame:
         raise UserError(f"{path}: {error}") from error
 
 
-def to_image(frame: Frame, image_size: tuple[int, int], out: Image | None = None) -> Image:
+def to_image(
+    frame: Frame, image_size: tuple[int, int], out: Image | None = None, halves: Halves | None = None
+) -> Image:
     """Squash a frame to the model's size and turn BGR into RGB.
 
     Halves with 2x2 means (INTER_AREA) while the source is at least twice the target in both axes, then goes the rest
@@ -77,6 +81,7 @@ def to_image(frame: Frame, image_size: tuple[int, int], out: Image | None = None
         frame: BGR (H, W, 3) uint8; grey (H, W) or (H, W, 1) and BGRA (H, W, 4) are taken too.
         image_size: (height, width) of the result, each > 0.
         out: Array (height, width, 3) uint8 to write into, or None for a new one.
+        halves: Where the steps between are kept for the next frame of that size, so that it allocates nothing.
 
     Returns:
         Image, RGB (height, width, 3) uint8; `out` where it was given.
@@ -89,13 +94,24 @@ def to_image(frame: Frame, image_size: tuple[int, int], out: Image | None = None
     while pixels.shape[0] >= 2 * height and pixels.shape[1] >= 2 * width:
         halved = pixels.shape[0] // 2, pixels.shape[1] // 2
         even = pixels[: 2 * halved[0], : 2 * halved[1]]  # an odd last row or column would cost the fast 2x2 path
-        pixels = cv2.resize(even, (halved[1], halved[0]), interpolation=cv2.INTER_AREA)
+        pixels = cv2.resize(even, halved[::-1], dst=_kept(halves, halved), interpolation=cv2.INTER_AREA)
     if pixels.shape[:2] != (height, width):
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
+        pixels = cv2.resize(pixels, (width, height), dst=_kept(halves, image_size), interpolation=cv2.INTER_LINEAR)
     if out is None:
         out = np.empty((height, width, 3), np.uint8)
     cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=out)
     return out
+
+
+def _kept(halves: Halves | None, size: tuple[int, int]) -> Frame | None:
+    """Return the kept array (height, width, 3) uint8 of a size; None where nothing is to be kept."""
+    if halves is None:
+        return None
+    if size not in halves:
+        if len(halves) >= _MOST_HALVES:
+            halves.clear()
+        halves[size] = np.empty((*size, 3), np.uint8)
+    return halves[size]
 
 
 def _tame(data: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """LiteRT and ONNX Runtime behind one interface: an image in, the output tensor as real numbers out.
 
-Never TensorFlow, not even as a fallback.
+Which one is chosen by the file and by what is installed: for a .tflite ai-edge-litert, then tflite-runtime; for a .onnx
+onnxruntime. Never TensorFlow, not even as a fallback.
 """
 
 from __future__ import annotations
@@ -18,14 +19,20 @@ from edge import seal
 from edge.embedded import Embedded, read_appended, read_properties
 from edge.errors import MissingPackage, UserError
 from edge.extras import install_line
+from edge.normalization import read_input_range
+from edge.pixel_input import PixelInput
 
 Scores = npt.NDArray[np.float32]
+LITERT, TFLITE_RUNTIME, ONNXRUNTIME = "ai-edge-litert", "tflite-runtime", "onnxruntime"
+RUNTIMES = LITERT, TFLITE_RUNTIME, ONNXRUNTIME  # in the order in which they are chosen
 _ONNX_DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(uint8)": np.dtype(np.uint8),
     "tensor(float)": np.dtype(np.float32),
     "tensor(float16)": np.dtype(np.float16),
     "tensor(double)": np.dtype(np.float64),
     "tensor(int8)": np.dtype(np.int8),
+    "tensor(int32)": np.dtype(np.int32),
+    "tensor(int64)": np.dtype(np.int64),
 }
 
 
@@ -35,8 +42,10 @@ class Runtime(Protocol):
     Attributes:
         name: Distribution that runs the model, such as "ai-edge-litert".
         version: Its version.
-        input_shape: Shape of the input tensor, (1, height, width, 3) for the models taken here.
-        input_dtype: uint8 or float32; either way the values are raw pixels, 0-255.
+        input_shape: Shape of the input tensor as the file says it, such as (1, height, width, 3); -1 is a free size.
+        input_dtype: Type of the input tensor.
+        output_step: By how much neighbouring scores differ in a quantized file; 0 where scores are real numbers.
+        input_range: What pixels of 0 and of 255 become by the file's own metadata; None where it doesn't say it.
         embedded: Files that travel in the model file, such as "metadata.json" and "labels.txt", and their bytes.
     """
 
@@ -44,14 +53,34 @@ class Runtime(Protocol):
     version: str
     input_shape: tuple[int, ...]
     input_dtype: np.dtype[Any]
+    output_step: float
+    input_range: tuple[float, float] | None
     embedded: Embedded
 
-    def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
-        """Run the model on one RGB image (height, width, 3) uint8; return real scores (classes,) float32."""
+    def prepare(self, pixels: PixelInput) -> None:
+        """Say how an image becomes the input tensor; once, before the first `invoke`."""
+
+    def input_image(self) -> npt.NDArray[np.uint8] | None:
+        """Return the input tensor (height, width, 3) to write an RGB image into; None where it isn't one of uint8.
+
+        Let go of it before `invoke(None)`.
+        """
+
+    def invoke(self, image: npt.NDArray[np.uint8] | None) -> Scores:
+        """Run the model on one RGB image (height, width, 3) uint8, or None for what `input_image` holds.
+
+        Returns:
+            Real scores (classes,) float32.
+        """
 
 
-def load(path: Path, num_threads: int) -> Runtime:
+def load(path: Path, num_threads: int, runtime: str | None = None) -> Runtime:
     """Load a model file into its runtime: LiteRT by the file's content, ONNX Runtime by the ending .onnx.
+
+    Args:
+        path: The model file.
+        num_threads: Threads of the runtime.
+        runtime: One of `RUNTIMES`; None for the first that takes the file and is installed.
 
     Raises:
         UserError: If there is no such file, it is no model or a damaged one, or no runtime for it is installed.
@@ -62,8 +91,12 @@ def load(path: Path, num_threads: int) -> Runtime:
         raise UserError(f"Expected a model at {path}, could not read it: {error.strerror}; name another") from error
     seal.check_whole(path, data)
     if data[4:8] == b"TFL3":  # the file identifier of a TFLite flatbuffer
-        return LiteRt(path, data, num_threads)
+        if runtime == ONNXRUNTIME:
+            raise UserError(f"{path} is a .tflite, which onnxruntime can't run; leave --runtime out")
+        return LiteRt(path, data, num_threads, runtime)
     if path.suffix.lower() == ".onnx":  # protobuf has no identifier
+        if runtime not in (None, ONNXRUNTIME):
+            raise UserError(f"{path} is a .onnx, which {runtime} can't run; leave --runtime out")
         return OnnxRuntime(path, data, num_threads)
     raise UserError(f"Expected a .tflite or .onnx model, but {path} is neither; convert one: convert.quantize")
 
@@ -71,8 +104,8 @@ def load(path: Path, num_threads: int) -> Runtime:
 class LiteRt:
     """A .tflite model in ai-edge-litert or, where only that is installed, tflite-runtime."""
 
-    def __init__(self, path: Path, data: bytes, num_threads: int) -> None:
-        interpreter_class, self.name, self.version = _find_interpreter()
+    def __init__(self, path: Path, data: bytes, num_threads: int, runtime: str | None = None) -> None:
+        interpreter_class, self.name, self.version = _find_interpreter(runtime)
         try:
             # From the bytes that were read once, not from the path: nobody can swap the file in between.
             self._interpreter = interpreter_class(model_content=data, num_threads=num_threads)
@@ -85,20 +118,36 @@ class LiteRt:
             raise UserError(
                 f"Expected a model of one input and one output, {path} has {len(inputs)} and {len(outputs)}"
             )
-        self._input, self._output = inputs[0], outputs[0]
-        self.input_shape = tuple(int(n) for n in self._input["shape"])
-        self.input_dtype = np.dtype(self._input["dtype"])
+        # Views of the tensors must be made anew for each call: the interpreter refuses to run while one is held.
+        self._input = self._interpreter.tensor(inputs[0]["index"])
+        self._output = self._interpreter.tensor(outputs[0]["index"])
+        self.input_shape = tuple(int(n) for n in inputs[0]["shape"])
+        self.input_dtype = np.dtype(inputs[0]["dtype"])
         self.embedded = read_appended(path, data)
-        scale, zero_point = self._output["quantization"]
+        is_float = self.input_dtype == np.float32
+        self.input_range = read_input_range(path, data) if is_float else None
+        scale, zero_point = outputs[0]["quantization"]
         # scale 0 is TFLite's word for "not quantized"
-        self._scale, self._zero_point = (np.float32(scale), int(zero_point)) if scale else (np.float32(1), 0)
+        self._scale, self._zero_point = np.float32(scale), np.float32(zero_point)
+        self.output_step = float(scale)
 
-    def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
+    def prepare(self, pixels: PixelInput) -> None:
+        """Say how an image becomes the input tensor."""
+        self._pixels = pixels
+
+    def input_image(self) -> npt.NDArray[np.uint8] | None:
+        """Return the input tensor where it is an image; see `Runtime.input_image`."""
+        return self._input()[0] if self._pixels.is_image else None
+
+    def invoke(self, image: npt.NDArray[np.uint8] | None) -> Scores:
         """Run the model on one image; see `Runtime.invoke`."""
-        self._interpreter.tensor(self._input["index"])()[0] = image
+        if image is not None:
+            self._pixels.write(image, self._input()[0])
         self._interpreter.invoke()
-        raw = self._interpreter.tensor(self._output["index"])().reshape(-1)
-        scores: Scores = (raw.astype(np.float32) - np.float32(self._zero_point)) * self._scale
+        scores: Scores = self._output().reshape(-1).astype(np.float32)
+        if self.output_step:
+            scores -= self._zero_point
+            scores *= self._scale
         return scores
 
 
@@ -110,7 +159,7 @@ class OnnxRuntime:
             raise MissingPackage(f"{path} needs onnxruntime. Install it: {install_line('onnxruntime')}")
         onnxruntime: Any = importlib.import_module("onnxruntime")
 
-        self.name, self.version = "onnxruntime", onnxruntime.__version__
+        self.name, self.version = ONNXRUNTIME, onnxruntime.__version__
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = num_threads
         options.inter_op_num_threads = 1
@@ -130,19 +179,29 @@ class OnnxRuntime:
         self._input_name, self._output_names = inputs[0].name, [outputs[0].name]
         shape = [n if isinstance(n, int) else -1 for n in inputs[0].shape]
         self.input_shape = tuple([1, *shape[1:]] if shape[:1] == [-1] else shape)  # a free batch takes one image too
-        # `Classifier` refuses all but uint8 and float32, by name.
+        # `Classifier` refuses all that it doesn't know, by name.
         self.input_dtype = _ONNX_DTYPES.get(inputs[0].type, np.dtype(object))
         # A .onnx says no scale for its output; scores, which lie in 0-1, have this one in every file of ours.
-        self._scale = np.float32(1 / 255) if outputs[0].type == "tensor(uint8)" else np.float32(1)
+        self.output_step = 1 / 255 if outputs[0].type == "tensor(uint8)" else 0.0
+        self._scale = np.float32(self.output_step or 1)
         self.embedded = read_properties(path, properties)
-        self._batch: npt.NDArray[Any] | None = None  # made at the first call: by then the shape was found sane
+        self.input_range: tuple[float, float] | None = None  # ONNX has no standard for it
 
-    def invoke(self, image: npt.NDArray[np.uint8]) -> Scores:
+    def prepare(self, pixels: PixelInput) -> None:
+        """Say how an image becomes the input tensor, and make it: by now its shape was found sane."""
+        self._pixels = pixels
+        batch = np.empty(self.input_shape, self.input_dtype)
+        self._image, self._given = batch[0], {self._input_name: batch}
+
+    def input_image(self) -> npt.NDArray[np.uint8] | None:
+        """Return the input tensor where it is an image; see `Runtime.input_image`."""
+        return self._image if self._pixels.is_image else None
+
+    def invoke(self, image: npt.NDArray[np.uint8] | None) -> Scores:
         """Run the model on one image; see `Runtime.invoke`."""
-        if self._batch is None:
-            self._batch = np.empty((1, *image.shape), self.input_dtype)
-        self._batch[0] = image
-        raw = self._session.run(self._output_names, {self._input_name: self._batch})[0]
+        if image is not None:
+            self._pixels.write(image, self._image)
+        raw = self._session.run(self._output_names, self._given)[0]
         scores: Scores = np.asarray(raw, np.float32).reshape(-1) * self._scale
         return scores
 
@@ -152,15 +211,15 @@ def _reason(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _find_interpreter() -> tuple[Any, str, str]:
+def _find_interpreter(runtime: str | None) -> tuple[Any, str, str]:
     """Return the interpreter's class and its distribution's name and version: the newer runtime first."""
     from importlib.metadata import version
 
-    if importlib.util.find_spec("ai_edge_litert") is not None:
+    if runtime in (None, LITERT) and importlib.util.find_spec("ai_edge_litert") is not None:
         from ai_edge_litert.interpreter import Interpreter
 
-        return Interpreter, "ai-edge-litert", version("ai-edge-litert")
-    if importlib.util.find_spec("tflite_runtime") is not None:
+        return Interpreter, LITERT, version(LITERT)
+    if runtime in (None, TFLITE_RUNTIME) and importlib.util.find_spec("tflite_runtime") is not None:
         if int(np.__version__.partition(".")[0]) >= 2:
             # It imports, then dies with a SystemError in the first call.
             raise UserError(
@@ -169,5 +228,8 @@ def _find_interpreter() -> tuple[Any, str, str]:
             )
         from tflite_runtime.interpreter import Interpreter as LegacyInterpreter
 
-        return LegacyInterpreter, "tflite-runtime", version("tflite-runtime")
+        return LegacyInterpreter, TFLITE_RUNTIME, version(TFLITE_RUNTIME)
+    if runtime is not None:
+        module = runtime.replace("-", "_")
+        raise MissingPackage(f"--runtime {runtime} is not installed. Install it: {install_line(module)}")
     raise MissingPackage(f"A .tflite model needs a runtime. Install it: {install_line('ai_edge_litert')}")

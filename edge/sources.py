@@ -5,6 +5,7 @@ Names that reach a screen or a log carry no user, password or query: cameras are
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import cv2
 
+from edge.devices import Identity, device_of, find_again, identify, list_cameras, list_devices
 from edge.errors import UserError
 from edge.preprocess import PHOTO_SUFFIXES, Frame
 
 OPEN_TIMEOUT_S = 10  # FFmpeg's own 30 would leave a user waiting for a mistyped address
 READ_TIMEOUT_S = 5
+_FIRST_TRIES = 3  # a camera's first frame may be broken
+PI_CAMERA = "picamera2"  # in place of a device: the camera on the ribbon cable
 _USUAL_FPS = 30.0  # for videos that don't tell
 
 
@@ -38,11 +42,13 @@ class Opened(NamedTuple):
         capture: Gives the frames after the first.
         first: The first frame.
         fps: Pace of a recording; None where the frames come at a pace of their own.
+        camera: Which camera it is, by which it is found again; None for streams and recordings.
     """
 
     capture: Capture
     first: Frame
     fps: float | None
+    camera: Identity | None = None
 
 
 @dataclass(frozen=True)
@@ -50,12 +56,13 @@ class Source:
     """What a `--source` text stands for.
 
     Attributes:
-        kind: "auto" is the first camera that delivers a frame, "address" a stream or a video on the network.
-        target: The camera's device, the address, or the path.
+        kind: "auto" is the first camera that delivers a frame, "picamera2" one on the Pi's ribbon cable, "address" a
+            stream or a video on the network.
+        target: The camera's device or number, the address, or the path.
         name: How to call it on a screen or in a log.
     """
 
-    kind: Literal["auto", "camera", "address", "video", "photos"]
+    kind: Literal["auto", "camera", "picamera2", "address", "video", "photos"]
     target: str
     name: str
 
@@ -69,7 +76,9 @@ def parse_source(text: str) -> Source:
     if text == "auto":
         return Source("auto", "", "the first camera")
     if re.fullmatch(r"[0-9]{1,4}", text):
-        return Source("camera", f"/dev/video{int(text)}", f"/dev/video{int(text)}")
+        return Source("camera", device_of(int(text)), device_of(int(text)))
+    if number := re.fullmatch(r"picamera2(?::([0-9]))?", text):
+        return Source("picamera2", number[1] or "0", text)
     if "://" in text:
         return Source("address", text, _mask(text))
     path = Path(text)
@@ -85,21 +94,29 @@ def parse_source(text: str) -> Source:
     if text.startswith("/dev/"):
         return Source("camera", text, text)
     raise UserError(
-        f"Expected a camera number, /dev/video*, a video file, a folder of photos, an rtsp:// or http:// address or "
-        f"auto; there is no file or folder {text}"
+        "Expected a camera number, /dev/video*, picamera2, a video file, a folder of photos, an rtsp:// or http:// "
+        f"address or auto; there is no file or folder {text}"
     )
 
 
-def open_source(source: Source) -> Opened:
+def open_source(source: Source, last: Identity | None = None) -> Opened:
     """Open anything but photos.
+
+    Args:
+        source: What to open.
+        last: The camera that it was when it was open before; it is searched where it isn't in its place.
 
     Raises:
         UserError: If it doesn't open or gives no frame; the line says what was tried.
     """
+    # For a lost camera; OpenCV reads it at its first capture and would wait 10 s.
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     if source.kind == "auto":
-        return _open_first_camera()
+        return _open_first_camera(last)
     if source.kind == "camera":
-        return _open_camera(source.target)
+        return _open_camera(source.target) if last is None else _open_again(source.target, last)
+    if source.kind == "picamera2":
+        return _open_pi_camera(int(source.target))
     if source.kind == "address":
         return _open_address(source)
     opened = _first_frame(cv2.VideoCapture(source.target), paced=True)
@@ -126,29 +143,62 @@ def list_photos(source: Source) -> list[Path]:
 def _open_camera(device: str) -> Opened:
     """Open a camera by its device file."""
     if not os.path.exists(device):  # noqa: PTH110  Path.exists raises where a parent can't be searched
-        here = ", ".join(_camera_devices()) or "none"
+        here = ", ".join(list_devices()) or "none"
         raise UserError(f"Expected a camera at {device}, there is none; cameras here: {here}")
     if not os.access(device, os.R_OK | os.W_OK):
         raise UserError(f"No permission to use {device}; run: sudo usermod -aG video $USER, then log in again")
-    opened = _first_frame(cv2.VideoCapture(device, cv2.CAP_V4L2), paced=False)
+    camera = identify(device)
+    opened = _first_frame(cv2.VideoCapture(camera.device, cv2.CAP_V4L2), paced=False)
     if opened is None:
         raise UserError(
             f"{device} gives no frame; another program may hold it, or it is no camera that OpenCV can read; "
             "try another number"
         )
-    return opened
+    return opened._replace(camera=camera)
 
 
-def _open_first_camera() -> Opened:
-    """Open the first camera that delivers a frame."""
+def _open_again(target: str, last: Identity) -> Opened:
+    """Open the camera that was lost, wherever it is by now."""
+    # A link such as those of by-id is a name of its own: what it leads to is what was asked for.
+    devices = [target] if os.path.islink(target) else find_again(last)  # noqa: PTH114
+    return _open_first(devices, f"Expected {last} to come back, it is not there")
+
+
+def _open_first_camera(last: Identity | None) -> Opened:
+    """Open the camera on the ribbon cable or else the first one that delivers a frame, the last one before others."""
+    if last is None or last.device == PI_CAMERA:
+        with contextlib.suppress(UserError):  # most machines have no picamera2
+            return _open_pi_camera(0)
+    devices = [camera.device for camera in list_cameras()]
+    if last is not None:
+        likely = find_again(last)
+        devices = likely + [device for device in devices if device not in likely]
+    return _open_first(devices, "Expected a camera, there is no /dev/video* and none that picamera2 sees")
+
+
+def _open_first(devices: list[str], none: str) -> Opened:
+    """Open the first of some cameras that delivers a frame."""
     refusals: list[str] = []
-    for device in _camera_devices():
+    for device in devices:
         try:
             return _open_camera(device)
         except UserError as error:
             refusals.append(str(error))
-    tried = f"tried {len(refusals)}: {'; '.join(refusals)}" if refusals else "there is no /dev/video*"
-    raise UserError(f"Expected a camera, {tried}; connect one, or name a --source")
+    if not refusals:
+        raise UserError(f"{none}; connect one, or name a --source")
+    raise UserError(f"Expected a camera, tried {len(refusals)}: {'; '.join(refusals)}")
+
+
+def _open_pi_camera(number: int) -> Opened:
+    """Open a camera on the ribbon cable."""
+    from edge.pi_camera import PiCamera
+
+    capture = PiCamera(number)
+    delivered, frame = capture.read()
+    if not delivered:
+        capture.release()
+        raise UserError(f"Camera {number} on the ribbon cable gives no frame; check its cable, then start again")
+    return Opened(capture, frame, None, Identity(PI_CAMERA))
 
 
 def _open_address(source: Source) -> Opened:
@@ -168,18 +218,16 @@ def _open_address(source: Source) -> Opened:
 def _first_frame(capture: cv2.VideoCapture, paced: bool) -> Opened | None:
     """Read the first frame of a capture; None, and the capture released, where there is none."""
     frame: Any
-    delivered, frame = capture.read()
-    if not delivered:
-        capture.release()
-        return None
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    return Opened(capture, frame, (fps if 0 < fps <= 1000 else _USUAL_FPS) if paced else None)
-
-
-def _camera_devices() -> list[str]:
-    """Return the video devices here, by number."""
-    devices = Path("/dev").glob("video[0-9]*")
-    return sorted(map(str, devices), key=lambda device: (len(device), device))
+    for _ in range(1 if paced else _FIRST_TRIES):
+        try:
+            delivered, frame = capture.read()
+        except cv2.error:
+            delivered = False
+        if delivered:
+            fps = capture.get(cv2.CAP_PROP_FPS)
+            return Opened(capture, frame, (fps if 0 < fps <= 1000 else _USUAL_FPS) if paced else None)
+    capture.release()
+    return None
 
 
 def _mask(address: str) -> str:

@@ -89,6 +89,7 @@ EXTRAS = {
     "train": Extra("edge,train", _TRAIN, "edge train", "datasets onnx"),
     "convert": Extra("edge,convert", "tensorflow tf_keras tensorflow_model_optimization rich", "convert", "onnx"),
     "onnx": Extra("edge,convert,onnx", "onnx onnxruntime tf2onnx", "edge convert"),  # tf2onnx imports tensorflow
+    "mqtt": Extra("edge,mqtt", "paho.mqtt.client", "edge", "onnx"),
     "web": Extra("edge,web", "flask", "webdemo", "onnx"),
     "bench": Extra("edge,bench", "rich", "benchmarks", "onnx"),
     "datasets": Extra("edge,train,datasets", "elpv_dataset", "train", "onnx"),

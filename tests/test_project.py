@@ -24,7 +24,7 @@ TOP_LEVEL = {
 }  # fmt: skip
 # Each lock and the extras that it serves.
 LOCKS = {
-    "requirements.lock": {"edge", "train", "convert", "onnx", "web", "bench", "datasets", "dev"},
+    "requirements.lock": {"edge", "train", "convert", "onnx", "mqtt", "web", "bench", "datasets", "dev"},
     "edge/requirements.lock": {"edge"},
     "edge/requirements-display.lock": {"edge-display"},
     "edge/requirements-legacy.lock": {"edge-legacy"},

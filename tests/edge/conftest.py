@@ -79,8 +79,15 @@ def run(folder: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def odd_jpeg(number):
+    """Return a JPEG: mostly whole ones, of a size and colours that change after 40 frames; every seventh is cut."""
+    frame = frame_of(5) if number < 40 else frame_of(5, (96, 128))[:, :, 0]
+    jpeg = cv2.imencode(".jpg", frame)[1].tobytes()
+    return jpeg[: len(jpeg) // 2] if number % 7 == 6 else jpeg
+
+
 class _Network(http.server.BaseHTTPRequestHandler):
-    """Serves /video, a recording, and /stream, a camera without end."""
+    """Serves /video, a recording; /stream, a camera without end; /odd, one that breaks; /stalls, one that hangs."""
 
     recording: Path
 
@@ -96,12 +103,27 @@ class _Network(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             with contextlib.suppress(OSError):  # the reader left
                 for number in itertools.count():
-                    jpeg = cv2.imencode(".jpg", frame_of(number % 10))[1].tobytes()
-                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                    self.wfile.write(head.encode() + jpeg + b"\r\n")
+                    self._send(cv2.imencode(".jpg", frame_of(number % 10))[1].tobytes())
+                    time.sleep(0.01)
+        elif self.path.startswith(("/odd", "/stalls")):
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for number in itertools.count():
+                    self._send(
+                        odd_jpeg(number) if self.path == "/odd" else cv2.imencode(".jpg", frame_of(1))[1].tobytes()
+                    )
+                    if self.path == "/stalls" and number > 30:
+                        self.rfile.read()  # until the reader leaves
                     time.sleep(0.01)
         else:
             self.send_error(404)
+
+    def _send(self, jpeg: bytes) -> None:
+        """Send one part of a stream."""
+        head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+        self.wfile.write(head.encode() + jpeg + b"\r\n")
 
     def log_message(self, *arguments):
         pass

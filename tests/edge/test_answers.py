@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.answers import Answer, Tally, open_sink
+from edge.answers import Answer, Tally
 from edge.camera import Shot
 from edge.classifier import Prediction
-from edge.errors import UserError
 
 FRAME = np.zeros((2, 2, 3), np.uint8)
 TAKEN = datetime(2026, 1, 2, 3, 4, 5, 678000, timezone.utc)
 
 
-def answer(number=7, dropped=3, label="cat", path=None, latency_ms=1.23456):
-    return Answer(Shot(FRAME, number, TAKEN.timestamp(), dropped, path), Prediction(label, 1, 0.12345678), latency_ms)
+def answer(number=7, dropped=3, label="cat", path=None, latency_ms=1.23456, **more):
+    shot = Shot(FRAME, number, TAKEN.timestamp(), dropped, path)
+    return Answer(shot, Prediction(label, 1, 0.12345678), latency_ms, **{"decision": label, **more})
 
 
 def test_json_has_the_keys_that_programs_rely_on():
@@ -27,6 +27,7 @@ def test_json_has_the_keys_that_programs_rely_on():
         "confidence": 0.123457,
         "latency_ms": 1.235,
         "dropped": 3,
+        "decision": "cat",
     }
     time = datetime.fromisoformat(json.loads(answer().to_json())["time"])
     assert abs(time - TAKEN) < timedelta(milliseconds=1)
@@ -64,56 +65,18 @@ def test_the_pace_is_of_all_frames_since_the_first(monkeypatch):
     assert ", 5.0 fps, " in str(tally)  # 50 in 10 seconds
 
 
-def test_answers_are_appended_line_by_line(tmp_path):
-    path = tmp_path / "answers.jsonl"
-    for number in (1, 2):
-        with open_sink(path) as write:
-            write(answer(number))
-            assert len(path.read_text().splitlines()) == number  # before the file is closed
-    assert [json.loads(line)["frame"] for line in path.read_text().splitlines()] == [1, 2]
+def test_unknown_keeps_the_class_and_says_so():
+    unknown = answer(decision=None)
+    assert json.loads(unknown.to_json())["decision"] is None
+    assert json.loads(unknown.to_json())["label"] == "cat"
+    assert unknown.to_text() == "     7  unknown (cat  12.3%)  1.2 ms  dropped 3"
+    assert answer(decision="dog\x1b").to_text() == "     7  dog? (cat  12.3%)  1.2 ms  dropped 3"
 
 
-@pytest.mark.parametrize(("jsonl", "start"), [(None, "     7  cat"), (Path("-"), '{"frame": 7')])
-def test_answers_go_to_stdout(jsonl, start, capsys):
-    with open_sink(jsonl) as write:
-        write(answer())
-    assert capsys.readouterr().out.startswith(start)
-
-
-def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
-    with pytest.raises(UserError, match="Is a directory; name another"), open_sink(tmp_path):
-        pass
-    with pytest.raises(UserError, match="No such file or directory"), open_sink(tmp_path / "none" / "x"):
-        pass
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
-def test_a_full_disk_is_one_line():
-    with pytest.raises(UserError, match="No space left on device"), open_sink(Path("/dev/full")) as write:
-        write(answer())
-
-
-def test_a_start_that_failed_leaves_no_file_behind(tmp_path):
-    path = tmp_path / "new.jsonl"
-    with pytest.raises(UserError), open_sink(path):
-        raise UserError("no such model")
-    assert not path.exists()
-
-
-def test_a_start_that_failed_leaves_the_users_file_alone(tmp_path):
-    path = tmp_path / "old.jsonl"
-    path.touch()
-    with pytest.raises(UserError), open_sink(path):
-        raise UserError("no such model")
-    assert path.read_bytes() == b""
-
-
-def test_answers_stay_when_the_loop_is_lost_later(tmp_path):
-    def lose_the_camera():
-        with open_sink(tmp_path / "begun.jsonl") as write:
-            write(answer())
-            raise UserError("lost later")
-
-    with pytest.raises(UserError, match="lost later"):
-        lose_the_camera()
-    assert (tmp_path / "begun.jsonl").read_bytes().count(b"\n") == 1
+def test_more_classes_are_in_both_forms():
+    several = answer(top=(Prediction("cat", 1, 0.75), Prediction("dog", 0, 0.25)))
+    assert json.loads(several.to_json())["top"] == [
+        {"label": "cat", "index": 1, "confidence": 0.75},
+        {"label": "dog", "index": 0, "confidence": 0.25},
+    ]
+    assert several.to_text() == "     7  cat  75.0%, dog  25.0%  1.2 ms  dropped 3"

@@ -8,14 +8,16 @@ import sys
 import zipfile
 
 import cv2
+import numpy as np
 import pytest
 
 from edge.camera_classify import main
 from edge.classifier import Classifier
 from edge.seal import MARKER
+from tests.cameras import Bench
 from tests.edge.conftest import VIDEO_FRAMES, environment, run
 
-KEYS = ["frame", "time", "label", "index", "confidence", "latency_ms", "dropped"]
+KEYS = ["frame", "time", "label", "index", "confidence", "latency_ms", "dropped", "decision"]
 SCRIPT = "edge/camera_classify.py"
 
 
@@ -42,7 +44,9 @@ def test_the_answers_are_the_classifiers(int8_model, video, capsys):
     expected = []
     while (read := capture.read())[0]:
         (prediction,) = classifier.classify(read[1])
-        expected.append((prediction.label, prediction.index, round(prediction.confidence, 6)))
+        # the highest score, sharpened or flattened by the file's temperature
+        powers = classifier.scores_of(read[1]).astype(float) ** (1 / classifier.metadata["temperature"])
+        expected.append((prediction.label, prediction.index, pytest.approx(powers.max() / powers.sum(), abs=1e-5)))
     assert main(flags(int8_model, video, "--every-frame", "--jsonl", "-")) == 0
     lines = json_lines(capsys.readouterr().out)
     assert [(line["label"], line["index"], line["confidence"]) for line in lines] == expected
@@ -193,7 +197,7 @@ def test_bare_takes_the_latest_run_and_the_first_camera(tmp_path, monkeypatch, c
     (tmp_path / "runs" / "latest").mkdir(parents=True)
     shutil.copy(int8_model, tmp_path / "runs" / "latest" / "model_int8.tflite")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("edge.sources._camera_devices", lambda: ["/dev/null"])
+    monkeypatch.setattr("edge.devices.list_devices", lambda: ["/dev/null"])
     real = cv2.VideoCapture
     monkeypatch.setattr("edge.sources.cv2.VideoCapture", lambda device, api: real(str(video)))
     assert main(["--max-frames", "2"]) == 0
@@ -274,6 +278,98 @@ def test_waiting_for_a_camera_says_so_and_ends_with_a_signal(device):
         child.send_signal(signal.SIGTERM)
         said, noted = child.communicate(timeout=20)
     assert (child.returncode, said, noted) == (0, "", "0 frames answered, 0 dropped\n")
+
+
+def test_a_signal_ends_it_while_a_stream_hangs(device, network):
+    child = start(device, flags("model_int8.tflite", f"{network}/stalls", "--jsonl", "-"))
+    with child:
+        for line in child.stderr:
+            if line.startswith("lost"):
+                break
+        assert line.endswith("/stalls, it hangs; opening it again until it is back\n")
+        child.send_signal(signal.SIGTERM)
+        said, noted = child.communicate(timeout=20)
+    assert child.returncode == 0
+    assert noted.splitlines()[-1].startswith(f"{len(json_lines(said))} frames answered")
+
+
+def test_a_log_on_a_full_disk_does_not_stop_it(device, video):
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, SCRIPT, *flags("model_int8.tflite", video, "--every-frame", "--jsonl", "-")],
+            cwd=device,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=full,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == VIDEO_FRAMES
+
+
+def test_it_needs_no_place_to_write(device, video):
+    read_only = "mount -o remount,ro,bind / && ! touch read-only 2> /dev/null && exec"
+    line = ["unshare", "--map-root-user", "--mount", "sh", "-c", f'{read_only} "$@"', "sh"]
+    try:
+        allowed = subprocess.run([*line, "true"], cwd=device, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        allowed = False
+    if not allowed:
+        pytest.skip("needs the right to make namespaces, and a disk under the test's folder that is the root's")
+    done = subprocess.run(
+        [*line, sys.executable, SCRIPT, *flags("model_int8.tflite", video, "--every-frame", "--jsonl", "-")],
+        cwd=device,
+        env=environment(HOME="/nowhere", TMPDIR="/nowhere"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == VIDEO_FRAMES
+
+
+@pytest.mark.parametrize("text", ["0", "151", "nan", "hot"])
+def test_a_limit_that_no_processor_has_is_code_2(text, int8_model, video, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([*flags(int8_model, video), "--max-temperature", text])
+    assert stopped.value.code == 2
+    assert "expected 1 to 150 degrees Celsius" in capsys.readouterr().err
+
+
+def test_above_its_limit_it_says_so_and_answers_less_often(int8_model, network, monkeypatch, capsys):
+    celsius = iter([60.0, 60.0, *[71.0] * 2, *[50.0] * 99])
+    monkeypatch.setattr("edge.cooling._LOOK_S", 0.05)
+    monkeypatch.setattr("edge.cooling.read_temperature", lambda: next(celsius))
+    assert main(flags(int8_model, f"{network}/stream", "--max-frames", 40, "--max-temperature", 70)) == 0
+    noted = capsys.readouterr().err
+    assert "71 °C, above 70: answering at 1/2 of the rate until it is cooler\n" in noted
+    assert "50 °C: back to the full rate\n" in noted
+
+
+@pytest.mark.parametrize("shape", [(48, 64), (48, 64, 4), (4320, 7680, 3)], ids=str)
+def test_grey_four_channels_and_8k_are_answered(shape, int8_model, monkeypatch, tmp_path, capsys):
+    class Camera:
+        def read(self):
+            return True, np.full(shape, 90, np.uint8)
+
+        def get(self, prop):
+            return 0.0
+
+        def release(self):
+            pass
+
+    with Bench(tmp_path).installed() as bench:
+        bench.plug_in(0)
+        monkeypatch.setattr(bench, "open", lambda device: Camera())
+        assert main(flags(int8_model, "0", "--max-frames", 2, "--jsonl", "-")) == 0
+    lines = json_lines(capsys.readouterr().out)
+    classifier, even_grey = Classifier(int8_model), np.full((32, 32, 3), 90, np.uint8)  # the same at any size
+    (expected,) = classifier.classify(even_grey)
+    assert [line["label"] for line in lines] == [expected.label] * 2
+    powers = classifier.scores_of(even_grey).astype(float) ** (1 / classifier.metadata["temperature"])
+    assert lines[0]["confidence"] == pytest.approx(powers.max() / powers.sum(), abs=1e-5)
 
 
 def start(folder, arguments):

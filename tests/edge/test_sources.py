@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge import sources
+from edge import devices, sources
 from edge.errors import UserError
 from edge.sources import list_photos, open_source, parse_source
+from tests.cameras import Bench
 from tests.edge.conftest import VIDEO_FRAMES, number_of
 
 
@@ -20,6 +21,8 @@ from tests.edge.conftest import VIDEO_FRAMES, number_of
         ("012", "camera", "/dev/video12"),
         ("/dev/video3", "camera", "/dev/video3"),
         ("/dev/v4l/by-id/usb-camera", "camera", "/dev/v4l/by-id/usb-camera"),
+        ("picamera2", "picamera2", "0"),
+        ("picamera2:1", "picamera2", "1"),
         ("rtsp://host/stream", "address", "rtsp://host/stream"),
         ("http://host:8080/video", "address", "http://host:8080/video"),
     ],
@@ -120,7 +123,8 @@ def test_what_does_not_open_is_one_line_without_secrets(network, tmp_path):
 def plug_in(monkeypatch, cameras):
     """Pretend that video devices exist: a name and what reads from it, a video or nothing."""
     real = cv2.VideoCapture
-    monkeypatch.setattr(sources, "_camera_devices", lambda: list(cameras))
+    monkeypatch.setattr(devices, "list_devices", lambda: list(cameras))
+    monkeypatch.setattr(sources, "list_devices", lambda: list(cameras))
     monkeypatch.setattr(sources.os.path, "exists", cameras.__contains__)
     monkeypatch.setattr(sources.os, "access", lambda device, mode: cameras[device] != "locked")
     monkeypatch.setattr(sources.cv2, "VideoCapture", lambda device, api: real(str(cameras[device])))
@@ -155,13 +159,6 @@ def test_a_locked_camera_is_told_with_its_mend(monkeypatch):
         open_source(parse_source("0"))
 
 
-def test_cameras_come_by_number_not_by_letter(monkeypatch, tmp_path):
-    for name in ("video10", "video2", "video0", "video-encoder", "null"):
-        (tmp_path / name).touch()
-    monkeypatch.setattr(sources, "Path", lambda path: tmp_path if path == "/dev" else Path(path))
-    assert sources._camera_devices() == [str(tmp_path / name) for name in ("video0", "video2", "video10")]
-
-
 def test_photos_are_listed_by_path_in_all_folders(tmp_path):
     for name in ("b/2.PNG", "b/1.jpeg", "a/3.webp", "top.bmp", "b/notes.txt", "b/clip.mp4"):
         path = tmp_path / name
@@ -188,3 +185,75 @@ def test_a_video_without_a_pace_plays_at_the_usual_one():
 
     opened = sources._first_frame(Timeless(), paced=True)
     assert opened.fps == 30
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """Return a bench with a camera at /dev/video0."""
+    with Bench(tmp_path, interval_s=0.001).installed() as bench:
+        bench.plug_in(0)
+        yield bench
+
+
+def reopened(source, camera):
+    """Return the device that a lost camera is found at."""
+    opened = open_source(parse_source(source), camera)
+    opened.capture.release()
+    return Path(opened.camera.device).name
+
+
+@pytest.mark.parametrize("source", ["0", "auto"])
+def test_a_camera_that_came_back_under_another_number_is_opened_there(source, bench):
+    opened = open_source(parse_source(source))
+    opened.capture.release()
+    bench.unplug(bench.dev / "video0")
+    bench.plug_in(2)
+    assert reopened(source, opened.camera) == "video2"
+
+
+def test_another_camera_is_never_taken_for_the_one_that_was_named(bench):
+    camera = open_source(parse_source("0")).camera
+    bench.unplug(bench.dev / "video0")
+    bench.plug_in(0, "Another Camera", link="usb-another")
+    with pytest.raises(UserError, match=r"Expected .*video0 \(Scripted Camera: UVC\) to come back, it is not there"):
+        open_source(parse_source("0"), camera)
+
+
+def test_auto_takes_another_camera_where_the_last_one_is_gone(bench):
+    camera = open_source(parse_source("auto")).camera
+    bench.unplug(bench.dev / "video0")
+    bench.plug_in(1, "Another Camera", link="usb-another")
+    assert reopened("auto", camera) == "video1"
+    bench.plug_in(4)
+    assert reopened("auto", camera) == "video4"
+
+
+def test_a_link_is_followed_wherever_it_leads(bench):
+    link = str(bench.links / "usb-scripted-camera-index0")
+    source = sources.Source("camera", link, link)
+    camera = open_source(source).camera
+    bench.unplug(bench.dev / "video0")
+    bench.plug_in(3)
+    assert Path(open_source(source, camera).camera.device).name == "video3"
+
+
+def test_a_first_frame_that_is_broken_is_passed_over():
+    class Waking:
+        reads = 0
+
+        def read(self):
+            self.reads += 1
+            if self.reads == 1:
+                raise cv2.error("broken JPEG")
+            return self.reads == 3, np.zeros((1, 1, 3), np.uint8)
+
+        def get(self, prop):
+            return 30.0
+
+        def release(self):
+            self.reads = -1
+
+    assert sources._first_frame(Waking(), paced=False).fps is None
+    asleep = Waking()
+    assert sources._first_frame(asleep, paced=True) is None
+    assert asleep.reads == -1
