@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edge import runtimes
+from edge.classifier import Classifier
 from edge.errors import UserError
 from edge.run_folder import write_whole
 
@@ -36,8 +37,8 @@ def write_frigate(model: Path, labels: Sequence[str], folder: Path) -> None:
             f"Frigate needs a .tflite file that takes uint8 pixels, {model} takes {loaded.input_dtype.name}; "
             "convert with --int8"
         )
-    check_size((loaded.input_shape[1], loaded.input_shape[2]))
-    classes = len(loaded.invoke(np.zeros((*IMAGE_SIZE, 3), np.uint8)))
+    check_size((loaded.input_shape[1], loaded.input_shape[2]), str(model))
+    classes = len(Classifier(model).scores(np.zeros((*IMAGE_SIZE, 3), np.uint8)))
     if classes != len(labels):
         raise UserError(f"{model} has {classes} classes, got {len(labels)} labels; give those that it was trained with")
     for label in labels:
@@ -51,14 +52,12 @@ def write_frigate(model: Path, labels: Sequence[str], folder: Path) -> None:
     write_whole(folder / MODEL, model.read_bytes())
 
 
-def check_size(image_size: tuple[int, int]) -> None:
-    """Refuse a model of another (height, width) than the one that Frigate gives.
+def check_size(image_size: tuple[int, int], model: str) -> None:
+    """Refuse a model, by its name, of another (height, width) than the one that Frigate gives.
 
     Raises:
         UserError: If it is another.
     """
     if image_size != IMAGE_SIZE:
         height, width = image_size
-        raise UserError(
-            f"Frigate gives images of 224x224, the model takes {height}x{width}; train with --image-size 224"
-        )
+        raise UserError(f"Frigate gives images of 224x224, {model} takes {height}x{width}; train with --image-size 224")

@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         watch.step("Loading the model")
         source = load.source()
         if given.frigate:
-            check_size(source.image_size)
+            check_size(source.image_size, str(given.model or given.run))
         conversion = pipeline.convert(source, settings, watch)
         watch.step("Writing the report")
         report.write_report(conversion)

@@ -142,7 +142,7 @@ def test_a_speedup_that_is_not_reached_is_told_when_all_is_written(run, capsys):
     assert main(["--run", str(run), "--calibration-size", "10", "--require-speedup", "1e6"]) == 1
     out, err = capsys.readouterr()
     assert "model_int8.tflite" in out
-    assert not (run / "model_int8.tflite").exists()  # told before the work, not behind it
+    assert (run / "model_int8.tflite").is_file()
     assert json.loads((run / "conversion.json").read_text())["files"]["model_int8.tflite"]["latency_ratio"] > 1e-6
     assert err.splitlines()[-1].startswith("error: Expected int8 files at least 1e+06 times as fast as float32")
 

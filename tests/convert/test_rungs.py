@@ -3,11 +3,10 @@ import pytest
 import tf_keras as keras
 
 from convert import to_tflite
-from convert.evaluation import judge
+from convert.evaluation import judge, run_file
 from convert.graph import read_layers
 from convert.ladder import Judged, Rung, climb
 from convert.rungs import ptq_rungs, slow_in_int8
-from edge.runtimes import LiteRt
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +16,9 @@ def verdict(lopsided_model, images, tmp_path_factory):
     assert len(set(reference.argmax(axis=1))) > 1
 
     def ask(content):
-        runtime = LiteRt(tmp_path_factory.mktemp("model") / "model.tflite", content, 1)
-        scores = np.stack([runtime.invoke(image).copy() for image in images])
+        path = tmp_path_factory.mktemp("model") / "model.tflite"
+        path.write_bytes(content)
+        scores = run_file(path, images)
         told = judge(scores, reference, reference.argmax(axis=1))
         return Judged(told.n, told.accuracy, told.drop_points, told.agreement, 1.0)
 

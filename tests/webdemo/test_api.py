@@ -176,7 +176,7 @@ def test_too_many_scans_are_refused_before_decoding(client, progressive, monkeyp
 
 def test_a_model_that_fails_is_500_and_the_log_says_why(client, classifier, encoded, monkeypatch, caplog):
     with monkeypatch.context() as patch:
-        patch.setattr(Classifier, "scores", lambda self, image: np.full(10, np.nan, np.float32))
+        patch.setattr(Classifier, "scores_of", lambda self, frame: np.full(10, np.nan, np.float32))
         failed = ask(client, encoded["PNG"])
         assert_refused(failed, 500, "model_failed")
         assert "NaN" not in failed.text
