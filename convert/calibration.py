@@ -16,9 +16,6 @@ from edge.errors import TinySightError
 from train.dataset import Manifest, Photo
 from train.pixels import load_images
 
-# With 20, 100, 300 photos an unpinned input's scale came out 3, 1 and 0 bits wrong; 300 cost two seconds.
-DEFAULT_SIZE = 300
-
 
 def choose_sample(manifest: Manifest, size: int, seed: int) -> Manifest:
     """Return the manifest cut down to `size` photos of the training split, as many of each class as there are.

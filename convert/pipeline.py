@@ -119,6 +119,7 @@ def convert(source: Convertible, settings: Settings, watch: Watch) -> Conversion
             for scheme, each in zip(rows, answered, strict=True)
         ]
         kept = record.kept_entries(source.folder, source.describe_origin())
+        strays = record.find_strays(source.folder, {*kept, *made.materials.made})
         for page in record.REPORTS:  # of the files that are replaced now; written anew when all is there
             (source.folder / page).unlink(missing_ok=True)
         eval_npz = _eval_npz(splits[source.reported], source.labels)
@@ -126,8 +127,8 @@ def convert(source: Convertible, settings: Settings, watch: Watch) -> Conversion
             write_whole(source.folder / "eval.npz", eval_npz)
         for path in paths:
             path.replace(source.folder / path.name)
-    for stray in record.find_strays(source.folder, {*kept, *made.materials.made}, schemes.SCHEMES):
-        watch.console.print(f"removed {stray.name}: of another model, or changed since it was converted")
+    for stray in strays:
+        watch.console.print(f"removed {stray.name}, which an earlier conversion made of another model")
         stray.unlink()
     conversion = Conversion(source, reference, files, calibrated, peak, budget, settings.num_threads)
     described = {file.path.name: file.describe() for file in files}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from convert.confidence import Confidence
 from convert.evaluation import Scores, Verdict
@@ -16,9 +16,6 @@ from convert.ladder import Climb
 from convert.qat import QatResult
 from edge.errors import UserError
 from edge.run_folder import read_json
-
-if TYPE_CHECKING:
-    from convert.schemes import Scheme
 
 NAME = "conversion.json"
 REPORTS = ("quantization.html", "quantization.json")
@@ -146,16 +143,23 @@ def _is_as_it_was(path: Path, entry: Any) -> bool:
         return False
 
 
-def find_strays(folder: Path, known: Collection[str], rows: Iterable[Scheme]) -> list[Path]:
-    """Return converted files in a folder that conversion.json says nothing of: benchmarks and pages would use them.
+def find_strays(folder: Path, known: Collection[str]) -> list[Path]:
+    """Return files of an earlier conversion that nobody will vouch for: benchmarks and pages would go on using them.
+
+    Only what the earlier conversion.json names, and as it was written then: all else may be somebody's own.
 
     Args:
         folder: Where the files lie.
-        known: Names of the files that it does vouch for.
-        rows: Of the table of schemes: files of other names are somebody else's.
+        known: Names of the files that the new conversion.json vouches for.
     """
-    names = [row.file_name for row in rows if row.file_name not in known]
-    return [folder / name for name in names if (folder / name).is_file()]
+    try:
+        files = read_json(folder / NAME, "python -m convert.quantize").get("files")
+    except UserError:
+        return []
+    if not isinstance(files, dict):
+        return []
+    paths = {folder / Path(name).name: entry for name, entry in files.items() if Path(name).name not in known}
+    return [path for path, entry in paths.items() if _is_as_it_was(path, entry)]
 
 
 def sweep(folder: Path) -> None:

@@ -40,7 +40,7 @@ class Settings:
 
     schemes: tuple[str, ...]
     batch: int | None = 1
-    calibration_size: int = 300
+    calibration_size: int = 300  # with 20, 100, 300 an unpinned input's scale came out 3, 1 and 0 bits wrong
     seed: int = 0
     num_threads: int = 1
     golden: bool = True

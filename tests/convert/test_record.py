@@ -6,7 +6,6 @@ import pytest
 
 from convert import evaluation
 from convert.record import NAME, Converted, find_strays, kept_entries, sweep
-from convert.schemes import SCHEMES
 
 ORIGIN = {"model": "model.keras", "sha256": "0" * 64}
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of "abc", from FIPS 180
@@ -88,11 +87,19 @@ def test_a_record_that_says_nothing(tmp_path, content):
     assert kept_entries(tmp_path, ORIGIN) == {}
 
 
-def test_files_that_the_record_says_nothing_of_are_found_and_others_names_left_alone(tmp_path):
-    for name in ("model_int8.tflite", "model_int8_qat.onnx", "model_mine.tflite", "model_float32.onnx"):
-        (tmp_path / name).write_bytes(b"")
-    strays = find_strays(tmp_path, {"model_float32.onnx"}, SCHEMES)
-    assert {path.name for path in strays} == {"model_int8.tflite", "model_int8_qat.onnx"}
+def test_files_of_an_earlier_conversion_are_found_and_what_may_be_somebodys_own_left_alone(before):
+    (before / "model_int8.onnx").write_bytes(b"abc")  # nobody wrote that down
+    assert [path.name for path in find_strays(before, {"model_float32.tflite"})] == ["model_int8.tflite"]
+    (before / "model_int8.tflite").write_bytes(b"changed")
+    assert find_strays(before, {"model_float32.tflite"}) == []
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", "{}", '{"files": 3}', '{"files": {"a": 1}}'])
+def test_without_a_record_nothing_is_a_stray(tmp_path, content):
+    (tmp_path / "model_int8.tflite").write_bytes(b"abc")
+    if content:
+        (tmp_path / NAME).write_text(content)
+    assert find_strays(tmp_path, set()) == []
 
 
 def test_what_a_killed_conversion_left_goes_after_a_day(tmp_path):
