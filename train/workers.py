@@ -26,6 +26,9 @@ _LOST = (
     *(tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError),
     *(tf.errors.FailedPreconditionError, tf.errors.DeadlineExceededError),
 )
+# Its words where the code alone doesn't tell: a chief that is back before its absence was noticed says of a worker's
+# sign of life that it doesn't know the worker, which is an InvalidArgumentError.
+_LOST_WORDS = ("Collective ops is aborted by", "/tensorflow.CoordinationService/")
 
 
 class Workers:
@@ -198,7 +201,9 @@ def lost_workers() -> Iterator[None]:
     """Raise WorkerLost for what TensorFlow raises when another worker is gone."""
     try:
         yield
-    except _LOST as error:
+    except tf.errors.OpError as error:
+        if not isinstance(error, _LOST) and not any(words in error.message for words in _LOST_WORDS):
+            raise
         raise WorkerLost(error.message.partition("\n")[0]) from error
 
 

@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 
 from edge.errors import UserError
+from train.cluster import WorkerLost
 
 pytest.importorskip("tf_keras")
 
-from train.workers import Workers, agree, most_sharing
+import tensorflow as tf
+
+from train.workers import Workers, agree, lost_workers, most_sharing
 
 # Two copies of a model on one processor, each with half of the batch, beside one with all of it: no dropout in it.
 TWO_COPIES = """
@@ -112,6 +115,34 @@ def test_alone_nothing_is_shared():
 def test_who_has_other_photos_is_named():
     with pytest.raises(UserError, match="Expected the same photos on all workers, worker 1 has others than worker 0"):
         agree(Rank(0, 2, 2, [b"another digest"]), "photos", ["a"])
+
+
+def lost(kind, message):
+    """Return what becomes of an error of TensorFlow's."""
+    with lost_workers():
+        raise kind(None, None, message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (tf.errors.UnavailableError, "Connection refused"),
+        # What a worker is told that did not notice how its chief went and came back.
+        (
+            tf.errors.InvalidArgumentError,
+            "Collective ops is aborted by: Task with task_name=/job:worker/replica:0/task:1 must be registered before "
+            "sending heartbeat messages.\nRPC: /tensorflow.CoordinationService/Heartbeat",
+        ),
+    ],
+)
+def test_what_comes_of_a_lost_worker_is_told_from_faults(kind, message):
+    with pytest.raises(WorkerLost, match=message.partition("\n")[0]):
+        lost(kind, message)
+
+
+def test_a_fault_stays_a_fault():
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        lost(tf.errors.InvalidArgumentError, "Incompatible shapes: [2] vs. [3]")
 
 
 def test_who_agrees_goes_on():
