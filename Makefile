@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check bench consumers extras lock
+.PHONY: help install demo test check bench peers consumers extras lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ check: install ## check format, lint and types
 bench: install ## measure the latency of the newest run's models
 	$(RUN) -m benchmarks.latency
 
+peers: install ## time other people's runtimes beside ours, each in its own environment (PEERS="--run runs/mine")
+	$(RUN) -m benchmarks.peers $(PEERS)
+
 consumers: install ## ask all who read such files about a run's: the same labels and answers? (CONSUMERS="--run runs/mine")
 	$(RUN) -m tests.consumers $(CONSUMERS)
 
@@ -43,7 +46,7 @@ lock: install ## write the locks after a change in pyproject.toml (newer release
 	$(COMPILE) --extra edge --constraint requirements.lock --output-file edge/requirements.lock
 	$(COMPILE) --extra edge-display --constraint requirements.lock --output-file edge/requirements-display.lock
 	$(COMPILE) --extra edge-legacy --output-file edge/requirements-legacy.lock
-	echo mediapipe==$(MEDIAPIPE) | $(COMPILE:pyproject.toml=-) --output-file tests/consumers/mediapipe.lock
+	echo mediapipe==$(MEDIAPIPE) | $(COMPILE:pyproject.toml=-) --output-file benchmarks/peers/mediapipe.lock
 
 # Made anew when the lock changes, so that it holds what the lock names and nothing else.
 $(VENV)/.locked: requirements.lock

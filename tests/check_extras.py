@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from email.parser import Parser
 from pathlib import Path
 
+from benchmarks.peers.environments import find_python
 from edge.command import command, parser
 from edge.errors import UserError
 from tests.tree import ROOT, build_wheel
@@ -156,18 +157,6 @@ def _check(name: str, wheel: Path, environment: Path, *, resolve_only: bool) -> 
     code = [_IMPORT, extra.modules, extra.packages, extra.may_lack] if name in EXTRAS else [_BASE]
     _run([clean_python, "-I", "-c", *code], cwd=environment)
     return f"ok: {installed}"
-
-
-def find_python(newest: tuple[int, int] | None) -> str | None:
-    """Return a Python no newer than `newest`: this one where it will do, else one on PATH."""
-    if newest is None or sys.version_info[:2] <= newest:
-        return sys.executable
-    for name in ("python3.11", "python3.10"):
-        path = shutil.which(name)
-        # A shim of a version manager may be on PATH without a Python behind it.
-        if path and subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:
-            return path
-    return None
 
 
 def _run(line: list[str], cwd: Path | None = None) -> str:

@@ -28,7 +28,7 @@ LOCKS = {
     "edge/requirements.lock": {"edge"},
     "edge/requirements-display.lock": {"edge-display"},
     "edge/requirements-legacy.lock": {"edge-legacy"},
-    "tests/consumers/mediapipe.lock": set(),  # for an environment without us
+    "benchmarks/peers/mediapipe.lock": set(),  # for an environment without us
 }
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 # Homes and work folders of machines; a file of the project has no business there.
@@ -188,8 +188,8 @@ def test_every_test_file_mirrors_a_module():
         for path in module_files(f"tests/{package}")
         if path.name.startswith("test_")
         and path not in WHOLE
-        and Path(package, path.name.removeprefix("test_")) not in modules
-        and Path(package, f"__{path.stem.removeprefix('test_')}__.py") not in modules
+        and path.relative_to("tests").with_name(path.name.removeprefix("test_")) not in modules
+        and path.relative_to("tests").with_name(f"__{path.stem.removeprefix('test_')}__.py") not in modules
     ]
     assert strays == []
 

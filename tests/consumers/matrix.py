@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.peers.environments import EnvironmentMissing, clean_environment
 from edge.errors import UserError
 from edge.run_folder import model_files
 from tests.consumers.catalogue import PROGRAMS, Consumer
-from tests.consumers.environments import EnvironmentMissing, clean_environment
 from tests.consumers.judging import Answer, judge, read_answer
 
 Prepare = Callable[[str], tuple[str, list[str]]]
