@@ -47,6 +47,7 @@ lock: install ## write the locks after a change in pyproject.toml (newer release
 	$(COMPILE) --extra edge-display --constraint requirements.lock --output-file edge/requirements-display.lock
 	$(COMPILE) --extra edge-legacy --output-file edge/requirements-legacy.lock
 	echo mediapipe==$(MEDIAPIPE) | $(COMPILE:pyproject.toml=-) --output-file benchmarks/peers/mediapipe.lock
+	printf 'ultralytics\nonnx\nonnxruntime\n' | $(COMPILE:pyproject.toml=-) --output-file benchmarks/peers/ultralytics.lock
 
 # Made anew when the lock changes, so that it holds what the lock names and nothing else.
 $(VENV)/.locked: requirements.lock

@@ -29,6 +29,7 @@ LOCKS = {
     "edge/requirements-display.lock": {"edge-display"},
     "edge/requirements-legacy.lock": {"edge-legacy"},
     "benchmarks/peers/mediapipe.lock": set(),  # for an environment without us
+    "benchmarks/peers/ultralytics.lock": set(),  # likewise
 }
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 # Homes and work folders of machines; a file of the project has no business there.

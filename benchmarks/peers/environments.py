@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 MEDIAPIPE_LOCK = Path(__file__).parent / "mediapipe.lock"
+ULTRALYTICS_LOCK = Path(__file__).parent / "ultralytics.lock"
 
 
 class EnvironmentMissing(Exception):
