@@ -59,8 +59,10 @@ def find_differences(
         elif section not in old:
             found.new.append(f"{section}: all of it")
         else:
-            ratios = as_ratios or not is_same_machine(old[section], new[section])
-            _compare(section, _by_key(old[section]), _by_key(new[section]), tolerance, ratios, found)
+            same = is_same_machine(old[section], new[section])
+            if not same:
+                found.passed_over.append(f"{section}: times and memory as they stand: the machines differ")
+            _compare(section, _by_key(old[section]), _by_key(new[section]), tolerance, as_ratios or not same, found)
     return found
 
 
