@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the table and the choice, write both where asked; exit 1 where no file keeps to the limits."""
     given = _parse(argv)
     from benchmarks.choice import Limits, choose, explain, nothing_fits
-    from benchmarks.compare_table import choose_columns, print_choice, to_markdown
+    from benchmarks.compare_table import choose_columns, noise_note, print_choice, to_markdown
     from benchmarks.marks import put_between_marks
 
     limits = Limits(given.max_latency_ms, given.max_size_mb, given.min_accuracy)
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if choice.picked:
             print("\n".join(explain(choice, limits)), end="\n\n")
     if machine:
-        print(f"Times are medians on {machine}.")
+        print(f"Times are medians on {machine}.{noise_note(choices)}")
     if given.markdown:
         put_between_marks(given.markdown, MARK, to_markdown(choices, columns, machine))
     if given.output:

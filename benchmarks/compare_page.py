@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 from benchmarks.choice import Choice, Limits, describe_limits, figures, name, points_lost
-from benchmarks.compare_table import DASH, Column, title
+from benchmarks.compare_table import DASH, Column, noise_note, title
 from benchmarks.pareto_plot import draw_plane, to_data_uri
 
 
@@ -38,5 +38,6 @@ def render_page(
         name=name,
         figures=figures,
         title=title,
+        noise_note=noise_note(choices),
         points_lost=points_lost,
     )

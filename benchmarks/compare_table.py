@@ -97,7 +97,7 @@ def to_markdown(choices: Sequence[Choice], columns: Sequence[Column], machine: s
         rows = [_markdown_row(line, columns, widths) for line in lines]
         rule = [("-" * width) + ("-" if column.is_name else ":") for column, width in zip(columns, widths, strict=True)]
         rows.insert(1, "|" + "|".join("-" + dashes for dashes in rule) + "|")
-        parts.append("\n".join([*rows, "", f"{where}; {title(choice)}."]))
+        parts.append("\n".join([*rows, "", f"{where}; {title(choice)}.{noise_note([choice])}"]))
     return "\n\n".join(parts)
 
 
@@ -138,6 +138,12 @@ def title(choice: Choice) -> str:
     counts = sorted({each.n for each in choice.candidates if each.n is not None})
     photos = " or ".join(f"{count:,}" for count in counts) or "no"
     return f"{photos} test photos{f' of {choice.dataset}' if choice.dataset else ''}"
+
+
+def noise_note(choices: Sequence[Choice]) -> str:
+    """Return what the mark of noisy times means, with a space before it; empty where none is noisy."""
+    noisy = any(each.noisy for choice in choices for each in choice.candidates)
+    return " ~: times that did not repeat, on a machine that was busy." if noisy else ""
 
 
 def describe_ratio(candidate: Candidate) -> str:
@@ -197,8 +203,8 @@ def _interval(candidate: Candidate) -> str:
 
 
 def _milliseconds(candidate: Candidate, value: float | None) -> str:
-    """Write milliseconds, and whether they are to be trusted."""
-    return "" if value is None else f"{value:.3f}{' (noisy)' if candidate.noisy else ''}"
+    """Write milliseconds, and whether they are noisy."""
+    return "" if value is None else f"{'~' if candidate.noisy else ''}{value:.3f}"
 
 
 def _p90(candidate: Candidate) -> str:

@@ -82,3 +82,11 @@ def test_a_file_slower_than_float_is_called_so(ratio, values, said):
 def test_several_numbers_of_photos():
     (choice,) = choose([candidate(), candidate(n=1234), candidate(n=None)], Limits())
     assert title(choice) == "100 or 1,234 test photos of solar"
+
+
+def test_noisy_times_are_marked_and_the_mark_is_explained():
+    noisy = candidate(invoke_ms=1.0, noisy=True)
+    text = to_markdown(choose([noisy], Limits()), choose_columns([noisy]), "X, 1 core")
+    assert "~1.000" in text.splitlines()[2].replace("|", " ").split()
+    assert text.endswith("~: times that did not repeat, on a machine that was busy.")
+    assert "~" not in to_markdown(choose([FLOAT], Limits()), choose_columns([FLOAT]), "X, 1 core")
