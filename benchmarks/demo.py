@@ -137,7 +137,7 @@ def walk(run: Path, data: Sequence[str]) -> None:
         raise road.failure(str(error)) from error
 
     _visit_page(road, run, photos[0], camera_label=labels[0])
-    road.walk("Summary", *module, "benchmarks.summary", "--run", str(run), str(head))
+    road.walk("Compare", *module, "benchmarks.compare", str(run), str(head), "--threads", "1")
     say(f"\nThe whole road took {road.total()}. What to try next:")
     typed = _as_typed((python,))
     print(f"  {typed} -m webdemo --run {run}  # the page: open the address that it prints")

@@ -101,6 +101,11 @@ def thread_count(text: str) -> int:
     return value
 
 
+def thread_counts(text: str) -> list[int]:
+    """Parse "1,4" as an argparse type; sorted, each once."""
+    return sorted({thread_count(part) for part in text.split(",")})
+
+
 def seed(text: str) -> int:
     """Parse a seed of 0 to 2**32 - 1, what NumPy and TensorFlow take, as an argparse type."""
     if not text.isdecimal() or int(text) >= 1 << 32:

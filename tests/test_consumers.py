@@ -298,7 +298,7 @@ def small_matrix(monkeypatch):
 
 def test_the_command_writes_its_table(digits_run, small_matrix, tmp_path, capsys):
     page = tmp_path / "page.md"
-    page.write_text("# Page\n\n<!-- summary -->\nold\n<!-- end of summary -->\n\nend\n")
+    page.write_text("# Page\n\n<!-- consumers -->\nold\n<!-- end of consumers -->\n\nend\n")
     line = ["--run", str(digits_run), "--photos", "12", "--json", str(tmp_path / "m.json"), "--markdown", str(page)]
     assert command.main(line) == 0
     said = capsys.readouterr()
@@ -310,13 +310,13 @@ def test_the_command_writes_its_table(digits_run, small_matrix, tmp_path, capsys
         ("OpenCV's dnn", "same", 12),
     ]
     lines = page.read_text().splitlines()
-    assert lines[:3] == ["# Page", "", "<!-- summary -->"]
+    assert lines[:3] == ["# Page", "", "<!-- consumers -->"]
     assert lines[3] == (
         "| consumer | version | file | photos | same top-1 | labels seen | largest difference | as expected |"
     )
     assert lines[6].startswith("| OpenCV's dnn | ")
     assert " | model_float32.onnx | 12 | 12 | no way to | " in lines[6]
-    assert lines[-3:] == ["<!-- end of summary -->", "", "end"]
+    assert lines[-3:] == ["<!-- end of consumers -->", "", "end"]
 
 
 def test_what_can_not_be_asked_here_is_said_and_what_differs_exits_1(digits_run, small_matrix, monkeypatch, capsys):

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.summary import put_between_marks
+from benchmarks.marks import put_between_marks
 from edge.command import add_run_flag, command, parser, positive_int
 from edge.errors import UserError
 from edge.run_folder import resolve_run, write_json
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.json:
         write_json(given.json, to_json(rows))
     if given.markdown:
-        put_between_marks(given.markdown, to_markdown(rows))
+        put_between_marks(given.markdown, "consumers", to_markdown(rows))
     return 1 if any(row.state == "differs" for row in rows) else 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.command import add_num_threads_flag, add_run_flag, command, parser, seed, thread_count
+from edge.command import add_num_threads_flag, add_run_flag, command, parser, seed, thread_count, thread_counts
 from edge.errors import MissingPackage, UserError
 from tests.tree import ROOT
 
@@ -108,6 +108,13 @@ def test_a_number_of_threads(text, count):
 def test_threads_that_the_runtime_would_start_by_the_thousand(text):
     with pytest.raises(argparse.ArgumentTypeError, match="expected"):
         thread_count(text)
+
+
+def test_several_numbers_of_threads():
+    assert thread_counts("4,1,4") == [1, 4]
+    for text in ("", "1,", "0", "1,x"):
+        with pytest.raises(argparse.ArgumentTypeError, match="expected"):
+            thread_counts(text)
 
 
 def test_a_full_disk_behind_stdout_is_one_line():
