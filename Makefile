@@ -43,6 +43,7 @@ lock: install ## write the locks after a change in pyproject.toml (newer release
 	$(COMPILE) --extra edge --constraint requirements.lock --output-file edge/requirements.lock
 	$(COMPILE) --extra edge-display --constraint requirements.lock --output-file edge/requirements-display.lock
 	$(COMPILE) --extra edge-legacy --output-file edge/requirements-legacy.lock
+	$(COMPILE) --extra mqtt --no-emit-package numpy --constraint requirements.lock --output-file edge/requirements-mqtt.lock
 	echo mediapipe==$(MEDIAPIPE) | $(COMPILE:pyproject.toml=-) --output-file tests/consumers/mediapipe.lock
 
 # Made anew when the lock changes, so that it holds what the lock names and nothing else.
