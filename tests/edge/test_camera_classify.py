@@ -293,6 +293,17 @@ def test_a_signal_ends_it_while_a_stream_hangs(device, network):
     assert noted.splitlines()[-1].startswith(f"{len(json_lines(said))} frames answered")
 
 
+def test_nothing_is_imported_on_the_way_to_the_first_answer_that_it_does_without(device, video):
+    needless = "asyncio email http importlib.metadata logging multiprocessing paho ssl unittest edge.mqtt edge.overlay"
+    code = (
+        "import sys; from edge.camera_classify import main; code = main(sys.argv[2:]); "
+        "print([name for name in sys.argv[1].split() if name in sys.modules], file=sys.stderr); sys.exit(code)"
+    )
+    done = run(device, "-c", code, needless, *flags("model_int8.tflite", video, "--max-frames", "1"))
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
 def test_a_log_on_a_full_disk_does_not_stop_it(device, video):
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(
