@@ -57,19 +57,19 @@ def parse_broker(text: str, ca: Path | None = None) -> Broker:
         UserError: If it is no such address, or holds a password, which every user of the machine could read.
     """
     try:
+        text.encode()  # bytes of the command line that are no UTF-8 end here
         parts = urllib.parse.urlsplit(text)
         port = parts.port
         # As the look-up of a name does it, where an error would end paho's thread.
         (parts.hostname or "").encode("idna")
-    except ValueError as error:
-        raise UserError(f"Expected --mqtt {FORMS}: {error}") from error
+    except ValueError as error:  # its text may quote what was meant as a password
+        raise UserError(f"Expected --mqtt {FORMS}; host or port can't be read") from error
     topic = urllib.parse.unquote(parts.path).strip("/") or "tinysight"
     if parts.password is not None:
         raise UserError(f"--mqtt holds a password, which others on this machine could read; put it into {PASSWORD}")
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.query or parts.fragment:
-        raise UserError(f"Expected --mqtt {FORMS}, got {text!r}")
-    if re.search(r"[+#\0]", topic) or len(topic.encode()) > 1000:
-        raise UserError(f"Expected a topic without + and # in --mqtt, got {topic[:60]!r}; name another")
+        raise UserError(f"Expected --mqtt {FORMS}, got {text!r}" if "@" not in text else f"Expected --mqtt {FORMS}")
+    check_topic(topic, "--mqtt")
     tls = parts.scheme == "mqtts"
     if ca is not None and not tls:
         raise UserError(
@@ -77,6 +77,16 @@ def parse_broker(text: str, ca: Path | None = None) -> Broker:
         )
     user = None if parts.username is None else urllib.parse.unquote(parts.username)
     return Broker(parts.hostname, port or (8883 if tls else 1883), user, tls, topic, ca)
+
+
+def check_topic(topic: str, flag: str) -> None:
+    """Refuse a topic that can't be published to, which would end paho's thread.
+
+    Raises:
+        UserError: If it can't be.
+    """
+    if re.search(r"[+#\0\ud800-\udfff]", topic) or len(topic.encode()) > 1000:
+        raise UserError(f"Expected a topic without + and # in {flag}, got {topic[:60]!r}; name another")
 
 
 def make_context(broker: Broker) -> ssl.SSLContext:

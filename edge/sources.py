@@ -85,7 +85,8 @@ def parse_source(text: str) -> Source:
         return Source("address", text, _mask(text))
     path = Path(text)
     try:
-        is_folder, is_file = path.is_dir(), path.is_file()
+        # An empty text, as of a variable that isn't set, would be the working directory.
+        is_folder, is_file = bool(text) and path.is_dir(), path.is_file()
     except OSError as error:
         raise UserError(f"Expected a file or folder at {text}, could not look at it: {error.strerror}") from error
     if is_folder or (is_file and path.suffix.lower() in PHOTO_SUFFIXES):
@@ -97,7 +98,7 @@ def parse_source(text: str) -> Source:
         return Source("camera", text, text)
     raise UserError(
         "Expected a camera number, /dev/video*, picamera2, a video file, a folder of photos, an rtsp:// or http:// "
-        f"address or auto; there is no file or folder {text}"
+        f"address or auto; there is no file or folder {text!r}"
     )
 
 

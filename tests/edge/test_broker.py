@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from edge.broker import PASSWORD, Broker, make_context, parse_broker, say_why
 from edge.errors import UserError
 
+ANY = st.text(st.characters())  # those too that a command line's odd bytes become
+
 
 @pytest.mark.parametrize(
     ("text", "broker"),
@@ -33,6 +35,8 @@ def test_addresses_are_read(text, broker):
         ("mqtt://host/a/+/b", "without [+] and #"),
         ("mqtt://a..b/x", "Expected --mqtt mqtt://user@host"),
         ("mqtts://.host/x", "Expected --mqtt mqtt://user@host"),
+        ("mqtt://me:hush/more@host/x", "host or port can't be read"),
+        ("me:hush@host/x", "Expected --mqtt mqtt://user@host"),
         ("mqtt://me:hush@host/x", f"holds a password.*{PASSWORD}"),
     ],
 )
@@ -43,7 +47,7 @@ def test_what_is_no_address_is_one_line(text, message):
     assert "hush" not in str(refusal.value)
 
 
-@given(st.text() | st.text().map("mqtt://".__add__))
+@given(ANY | ANY.map("mqtt://".__add__))
 def test_any_text_is_an_address_or_one_line(text):
     read = refuse = None
     try:

@@ -123,7 +123,7 @@ def test_onnx_answers_too(digits_run, video, capsys):
 @pytest.mark.parametrize(
     ("source", "more", "message"),
     [
-        ("none.mp4", [], "there is no file or folder none.mp4"),
+        ("none.mp4", [], "there is no file or folder 'none.mp4'"),
         ("97", [], "Expected a camera at /dev/video97, there is none"),
         ("/dev/video97", [], "--wait tries until it opens"),
         ("0", ["--every-frame"], "for --every-frame, but /dev/video0 has no end"),

@@ -48,7 +48,7 @@ def test_what_a_path_stands_for(tmp_path, monkeypatch):
     assert parse_source("auto").kind == "auto"
 
 
-@pytest.mark.parametrize("text", ["none.mp4", "none/", "-1", "99999", "nul\0byte"])
+@pytest.mark.parametrize("text", ["", "none.mp4", "none/", "-1", "99999", "nul\0byte"])
 def test_what_stands_for_nothing_is_refused(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="there is no file or folder"):
