@@ -46,6 +46,7 @@ lock: install ## write the locks after a change in pyproject.toml (newer release
 	$(COMPILE) --extra edge --constraint requirements.lock --output-file edge/requirements.lock
 	$(COMPILE) --extra edge-display --constraint requirements.lock --output-file edge/requirements-display.lock
 	$(COMPILE) --extra edge-legacy --output-file edge/requirements-legacy.lock
+	$(COMPILE) --extra mqtt --no-emit-package numpy --constraint requirements.lock --output-file edge/requirements-mqtt.lock
 	echo mediapipe==$(MEDIAPIPE) | $(COMPILE:pyproject.toml=-) --output-file benchmarks/peers/mediapipe.lock
 	printf 'ultralytics\nonnx\nonnxruntime\n' | $(COMPILE:pyproject.toml=-) --output-file benchmarks/peers/ultralytics.lock
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -108,6 +107,8 @@ class Tally:
         if self.skipped:
             counts += f", {self.skipped:,} broken photos skipped"
         if self.latencies_ms:
+            import statistics  # at the end, not on the way to the first answer
+
             fps = self.answered / (time.perf_counter() - self.started)
             counts += f", {fps:.1f} fps, median latency {statistics.median(self.latencies_ms):.2f} ms"
         return counts

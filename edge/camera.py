@@ -7,6 +7,7 @@ the past, and what they had to leave out is counted.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 from edge.errors import UserError
 from edge.preprocess import Frame, read_frame
 from edge.reader import Open, Reader, Report
-from edge.sources import Source, list_photos, open_source
+from edge.sources import STALL_S, Source, list_photos, open_source
 
 _POLL_S = 0.1  # how soon a loop without frames sees that it is to stop
 _MOST_HANGING = 2  # readers that hang in a driver and are left behind; each may hold a device, memory, a thread
@@ -47,6 +48,7 @@ def open_shots(
     *,
     every_frame: bool = False,
     wait: bool = False,
+    stall_s: float = STALL_S,
     stopped: Callable[[], bool] = lambda: False,
     alive: Callable[[], None] = lambda: None,
     report: Report = lambda line: None,
@@ -58,6 +60,7 @@ def open_shots(
         source: What to open.
         every_frame: Give every frame of a video, as fast as it is asked for, instead of playing it at its own pace.
         wait: Wait for a camera or stream that isn't there yet, instead of raising.
+        stall_s: Seconds without a frame after which a camera or stream hangs and is opened again.
         stopped: Asked while there is no frame; where it says True the shots end.
         alive: Called again and again while there is no frame but one is worked for.
         report: Is told when a source is waited for, lost, or back.
@@ -75,7 +78,12 @@ def open_shots(
     if every_frame and source.kind not in ("video", "address"):
         raise endless
     newest = NewestFrame(
-        source, every_frame=every_frame, wait=wait and source.kind != "video", alive=alive, report=report
+        source,
+        every_frame=every_frame,
+        wait=wait and source.kind != "video",
+        stall_s=stall_s,
+        alive=alive,
+        report=report,
     )
     try:
         newest.await_opened(stopped)
@@ -101,18 +109,21 @@ class NewestFrame:
         *,
         every_frame: bool = False,
         wait: bool = False,
+        stall_s: float = STALL_S,
         alive: Callable[[], None] = lambda: None,
         report: Report = lambda line: None,
         open_capture: Open | None = None,
     ) -> None:
         """Begin to open the source; see `open_shots`."""
         self._source, self._every_frame, self._wait = source, every_frame, wait
-        self._alive, self._report, self._open = alive, report, open_capture or open_source
+        self._alive, self._report, self._stall_s = alive, report, stall_s
+        self._open = open_capture or functools.partial(open_source, stall_s=stall_s)
         self._changed = threading.Condition()
         self._newest: Shot | None = None
         self._delivered = self._dropped = 0
         self._begun = threading.Event()
         self._hanging: list[Reader] = []
+        self._hangs = 0
         self._is_stuck = False
         self._reader = self._start()
 
@@ -174,6 +185,7 @@ class NewestFrame:
             self._report,
             wait=self._wait,
             keeps_pace=not self._every_frame,
+            stall_s=self._stall_s,
             last=last,
         )
 
@@ -183,7 +195,10 @@ class NewestFrame:
         if not self._reader.hangs():
             self._is_stuck = False
         elif len(self._hanging) < _MOST_HANGING:
-            self._report(f"lost {self._source.name}, it hangs; opening it again until it is back")
+            self._hangs += 1
+            # Told once, where it is no longer an accident.
+            hint = f" (--stall-timeout gives it more than {self._stall_s:g} s for a frame)" if self._hangs == 2 else ""
+            self._report(f"lost {self._source.name}, it hangs{hint}; opening it again until it is back")
             self._reader.abandon()
             self._hanging.append(self._reader)
             self._reader = self._start(self._reader)

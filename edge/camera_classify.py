@@ -107,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 source,
                 every_frame=flags.every_frame,
                 wait=flags.wait,
+                stall_s=flags.stall_timeout,
                 stopped=stop.came,
                 alive=supervisor.alive,
                 report=report,
@@ -174,6 +175,17 @@ def _note(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
+def _seconds(text: str) -> float:
+    """Parse seconds of 0.1 to 86,400, as an argparse type."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.1 <= value <= 86400:
+        raise argparse.ArgumentTypeError(f"expected 0.1 to 86400 seconds, got {text!r}")
+    return value
+
+
 def _celsius(text: str) -> float:
     """Parse a temperature of 1 to 150 °C, as an argparse type."""
     try:
@@ -206,6 +218,13 @@ def _parse_flags(argv: Sequence[str] | None) -> argparse.Namespace:
     flags.add_argument("--max-frames", type=positive_int, metavar="N", help="end after N answers")
     flags.add_argument("--show", action="store_true", help="show the frames in a window; q or Escape ends")
     flags.add_argument("--wait", action="store_true", help="wait for a camera or stream that isn't there yet")
+    flags.add_argument(
+        "--stall-timeout",
+        type=_seconds,
+        default=2.5,
+        metavar="S",
+        help="a camera or stream without a frame for S seconds hangs, and is opened again; more for a time-lapse",
+    )
     flags.add_argument(
         "--max-temperature",
         type=_celsius,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 from edge.errors import MissingPackage
@@ -68,6 +67,8 @@ def explained() -> Iterator[None]:
 
 def _is_installed() -> bool:
     """Tell whether tinysight is an installed distribution, not just a folder on sys.path."""
+    from importlib import metadata  # costs a start a tenth of its time, for all that it reads e-mail with
+
     try:
         metadata.version("tinysight")
     except metadata.PackageNotFoundError:

@@ -13,69 +13,24 @@ import json
 import os
 import queue
 import re
-import ssl
+import sys
 import threading
-import urllib.parse
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edge.broker import FORMS, PASSWORD, Broker, hung_up, make_context, say_why
 from edge.errors import MissingPackage, UserError
 from edge.extras import install_line
 
 if TYPE_CHECKING:
     from edge.answers import Answer
 
-PASSWORD = "TINYSIGHT_MQTT_PASSWORD"  # noqa: S105  the variable's name
 QUEUE_LIMIT = 1000
 _KEEPALIVE_S = 15  # a broker whose machine lost its power is noticed after one and a half of it
 _BACK_OFF_S = 1, 3  # first and longest pause before connecting again
 _POLL_S = 0.1
 _FLUSH_S = 1.0  # what the end of the loop waits for the last answers to arrive
-_FORMS = "mqtt://user@host:1883/topic or mqtts://... for TLS"
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Where answers are published.
-
-    Attributes:
-        host: Name or address.
-        port: 1883, or 8883 with TLS, where none is given.
-        user: Name to log in with; None without.
-        tls: Whether the connection is encrypted and the broker's certificate checked.
-        topic: Where the answers go.
-    """
-
-    host: str
-    port: int
-    user: str | None
-    tls: bool
-    topic: str
-
-
-def parse_broker(text: str) -> Broker:
-    """Read what `--mqtt` says.
-
-    Raises:
-        UserError: If it is no such address, or holds a password, which every user of the machine could read.
-    """
-    try:
-        parts = urllib.parse.urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise UserError(f"Expected --mqtt {_FORMS}: {error}") from error
-    topic = urllib.parse.unquote(parts.path).strip("/") or "tinysight"
-    if parts.password is not None:
-        raise UserError(f"--mqtt holds a password, which others on this machine could read; put it into {PASSWORD}")
-    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.query or parts.fragment:
-        raise UserError(f"Expected --mqtt {_FORMS}, got {text!r}")
-    if re.search(r"[+#\0]", topic) or len(topic.encode()) > 1000:
-        raise UserError(f"Expected a topic without + and # in --mqtt, got {topic[:60]!r}; name another")
-    tls = parts.scheme == "mqtts"
-    user = None if parts.username is None else urllib.parse.unquote(parts.username)
-    return Broker(parts.hostname, port or (8883 if tls else 1883), user, tls, topic)
 
 
 def discovery(broker: Broker, prefix: str, version: str) -> dict[str, dict[str, Any]]:
@@ -127,7 +82,7 @@ class Publisher:
             queue_limit: Answers that wait at most while the broker is away.
 
         Raises:
-            UserError: If paho-mqtt is missing or too old.
+            UserError: If paho-mqtt is missing or too old, or the file of an own CA can't be used.
         """
         try:
             paho: Any = importlib.import_module("paho.mqtt.client")
@@ -138,6 +93,7 @@ class Publisher:
         self._place = f"the MQTT broker at {broker.host}:{broker.port}"
         self._status = f"{broker.topic}/availability"
         self._was_lost = False
+        self._fault = ""  # that waiting won't mend, told of last
         self._queue: deque[str] = deque(maxlen=queue_limit)
         self._changed, self._connected = threading.Condition(), threading.Event()
         self._closing, self._given_up = threading.Event(), threading.Event()
@@ -148,14 +104,14 @@ class Publisher:
         if broker.user is not None:
             client.username_pw_set(broker.user, os.environ.get(PASSWORD))
         if broker.tls:
-            client.tls_set_context(ssl.create_default_context())
+            client.tls_set_context(make_context(broker))
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_connect_fail = self._on_connect_fail
         client.on_publish = lambda _client, _data, number, _reason, _properties: self._acknowledged.put(number)
         try:
             client.connect_async(broker.host, broker.port, keepalive=_KEEPALIVE_S)
         except ValueError as error:
-            raise UserError(f"Expected --mqtt {_FORMS}: {error}") from error
+            raise UserError(f"Expected --mqtt {FORMS}: {error}") from error
         client.loop_start()
         self._thread = threading.Thread(target=self._run, name="mqtt-queue", daemon=True)
         self._thread.start()
@@ -219,7 +175,7 @@ class Publisher:
     def _on_connect(self, client: Any, _data: object, _flags: object, reason: Any, _properties: object) -> None:
         """Announce ourselves; called with each connection, by paho's thread."""
         if reason.is_failure:
-            self._lose(f"it refuses us: {reason}; check user and {PASSWORD}")
+            self._lose(f"it refuses us: {reason}; check user and {PASSWORD}", is_fault=True)
             return
         # At qos 0: sent on the connection that just came, or anew on the next.
         for topic, message in self._announcements.items():
@@ -227,20 +183,23 @@ class Publisher:
         client.publish(self._status, "online", retain=True)
         if self._was_lost:
             self._report(f"{self._place} is back")
-        self._was_lost = False
+        self._was_lost, self._fault = False, ""
         self._connected.set()
 
     def _on_disconnect(self, _client: Any, _data: object, _flags: object, reason: Any, _properties: object) -> None:
         """Tell that the broker is away."""
+        was_connected = self._connected.is_set()
         self._connected.clear()
-        self._lose(f"lost it: {reason}")
+        self._lose(f"lost it: {reason}" if was_connected else hung_up(self._broker))
 
     def _on_connect_fail(self, _client: Any, _data: object) -> None:
-        """Tell that the broker can't be reached."""
-        self._lose("can't reach it")
+        """Tell that the broker can't be reached; paho calls it while it handles the error, and keeps that to itself."""
+        reason, is_fault = say_why(sys.exc_info()[1], self._broker)
+        self._lose(reason, is_fault=is_fault)
 
-    def _lose(self, reason: str) -> None:
-        """Tell that the broker is away, once."""
-        if not self._was_lost:
+    def _lose(self, reason: str, *, is_fault: bool = False) -> None:
+        """Tell that the broker is away, once; and once more where it turns out that waiting won't mend it."""
+        if not self._was_lost or (is_fault and reason != self._fault):
             self._report(f"waiting for {self._place}: {reason}; answers are queued")
         self._was_lost = True
+        self._fault = reason if is_fault else self._fault

@@ -63,6 +63,9 @@ def add_output_flags(flags: argparse.ArgumentParser) -> None:
         help="publish to mqtt://user@host:1883/topic, or mqtts:// for TLS; password in TINYSIGHT_MQTT_PASSWORD",
     )
     flags.add_argument(
+        "--mqtt-ca", type=Path, metavar="FILE", help="the CA, as PEM text, that signed the broker's certificate"
+    )
+    flags.add_argument(
         "--mqtt-discovery",
         default="homeassistant",
         metavar="PREFIX",
@@ -150,9 +153,12 @@ def open_outputs(given: argparse.Namespace, report: Report) -> Iterator[Sink]:
 def _open_mqtt(given: argparse.Namespace, report: Report, stack: contextlib.ExitStack) -> Sink:
     """Return what publishes an answer."""
     import edge
-    from edge.mqtt import Publisher, discovery, parse_broker
+    from edge.broker import check_topic, parse_broker
+    from edge.mqtt import Publisher, discovery
 
-    broker = parse_broker(given.mqtt)
+    broker = parse_broker(given.mqtt, given.mqtt_ca)
+    if given.mqtt_discovery:
+        check_topic(given.mqtt_discovery, "--mqtt-discovery")
     announcements = discovery(broker, given.mqtt_discovery, edge.__version__) if given.mqtt_discovery else {}
     publisher = Publisher(broker, announcements, report)
     stack.callback(publisher.close)

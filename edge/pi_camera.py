@@ -11,21 +11,22 @@ from typing import Any
 from edge.errors import UserError
 
 _SIZE = 640, 480  # (width, height): the sensor scales for nothing; classifiers take less
-_TIMEOUT_S = 2.0  # of a frame; the slowest usual rate is a frame in 0.1 s
 
 
 class PiCamera:
     """Gives the frames of a CSI camera as OpenCV's captures do."""
 
-    def __init__(self, number: int = 0) -> None:
+    def __init__(self, number: int = 0, timeout_s: float = 2.0) -> None:
         """Start a camera.
 
         Args:
             number: Which one, in picamera2's order.
+            timeout_s: Seconds that a frame is waited for; the slowest usual rate is one in 0.1 s.
 
         Raises:
             UserError: If picamera2 isn't there, or has no such camera, or can't have it.
         """
+        self._timeout_s = timeout_s
         library = import_picamera2()
         count = count_pi_cameras()
         if number >= count:
@@ -48,7 +49,7 @@ class PiCamera:
     def read(self) -> tuple[bool, Any]:
         """Return (True, the next frame, BGR (H, W, 3) uint8), or (False, None) where there is none in time."""
         try:
-            return True, self._camera.capture_array("main", wait=_TIMEOUT_S)
+            return True, self._camera.capture_array("main", wait=self._timeout_s)
         except Exception:  # concurrent.futures' TimeoutError, or whatever libcamera says of a dead camera
             return False, None
 

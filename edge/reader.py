@@ -18,12 +18,11 @@ import numpy as np
 from edge.devices import Identity
 from edge.errors import UserError
 from edge.preprocess import Frame
-from edge.sources import Capture, Opened, Source
+from edge.sources import STALL_S, Capture, Opened, Source, patience
 
 Open = Callable[[Source, "Identity | None"], Opened]
 Report = Callable[[str], None]  # takes one line about the source's state
-STALL_S = 2.5  # a camera that gives nothing for this long hangs
-OPENING_S = 20.0  # an opening; FFmpeg gives up after 15
+OPENING_S = 20.0  # an opening that takes longer hangs; FFmpeg gives up after 15
 _MISSES = 5  # reads in a row that fail before a camera counts as lost: a USB camera may send a broken frame
 _MISSES_RECORDED = 100  # before a recording counts as over: its end looks like a broken frame
 _QUICK_S = 1.0  # a read that fails after this long was no broken frame
@@ -53,6 +52,7 @@ class Reader:
         *,
         wait: bool,
         keeps_pace: bool = True,
+        stall_s: float = STALL_S,
         last: Reader | None = None,
     ) -> None:
         """Start.
@@ -66,6 +66,7 @@ class Reader:
             report: Is told when the source is waited for, lost, or back.
             wait: Wait for a source that isn't there, instead of ending with an error.
             keeps_pace: Play a recording at its own pace, instead of as fast as `publish` takes it.
+            stall_s: Seconds without a frame after which a camera or stream hangs.
             last: The reader that hangs, where this one takes its place.
         """
         self.camera: Identity | None = last.camera if last else None
@@ -75,7 +76,7 @@ class Reader:
         self.error: Exception | None = None
         self._source, self._open, self._publish, self._changed = source, open_capture, publish, changed
         self._begun, self._report, self._wait = begun, report, wait or last is not None
-        self._keeps_pace = keeps_pace
+        self._keeps_pace, self._stall_s = keeps_pace, stall_s
         self._announced = self._is_again = last is not None
         self._pause = _BACK_OFF_S[0] if last else 0.0
         self._fault: str | None = None  # told of last
@@ -123,7 +124,7 @@ class Reader:
     def _open_patiently(self) -> Opened | None:
         """Open the source, again and again where it is to be waited for; None where abandoned meanwhile."""
         while not self._abandoned.wait(self._pause):
-            self._deadline = time.monotonic() + OPENING_S
+            self._deadline = time.monotonic() + OPENING_S * patience(self._stall_s)
             try:
                 opened = self._open_whole()
             except UserError as error:
@@ -199,7 +200,7 @@ class Reader:
         """Read the next frame, over broken ones; None where the source has ended or is lost."""
         is_recorded = opened.fps is not None
         since = time.monotonic()
-        self._deadline = math.inf if is_recorded else since + STALL_S
+        self._deadline = math.inf if is_recorded else since + self._stall_s
         for misses in range(_MISSES_RECORDED if is_recorded else _MISSES):
             frame: Frame | None = _read(opened.capture)
             fault = None if frame is None else find_fault(frame)

@@ -6,6 +6,7 @@ the difference that the file allows for sound decoders. See `edge.golden`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,8 +14,10 @@ import numpy as np
 
 from edge.classifier import Classifier
 from edge.errors import UserError
+from edge.extras import install_line
 from edge.golden import GoldenSample, read_golden
 from edge.preprocess import decode, to_image
+from edge.runtimes import TFLITE_RUNTIME
 
 Stage = Literal["decode", "resize", "scores", "label"]
 STAGES: tuple[Stage, ...] = ("decode", "resize", "scores", "label")
@@ -67,9 +70,19 @@ def require_same(classifier: Classifier) -> str:
         first = failed[0]
         raise UserError(
             f"{classifier.path} answers otherwise here: sample {first.sample}, {first.stage}: {first.found}; "
-            f"see python -m edge.verify {classifier.path}"
+            f"{explain(classifier, failed) or f'see python -m edge.verify {classifier.path}'}"
         )
     return f"{classifier.path}: {count} golden samples answered as when it was converted"
+
+
+def explain(classifier: Classifier, failed: Sequence[Check]) -> str:
+    """Return why checks failed and what to do, where that is known; empty where it isn't."""
+    is_quantized = classifier.metadata.get("scheme") in ("int8", "int8_qat", "dynamic_range")
+    if not (is_quantized and classifier.runtime.startswith(TFLITE_RUNTIME)):
+        return ""
+    if any(check.stage in ("decode", "resize") for check in failed):
+        return ""
+    return f"{TFLITE_RUNTIME} rounds int8 layers in its own way; for the same scores: {install_line('ai_edge_litert')}"
 
 
 def _replay(classifier: Classifier, sample: GoldenSample) -> list[Check]:

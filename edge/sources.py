@@ -18,8 +18,10 @@ from edge.devices import Identity, device_of, find_again, identify, list_cameras
 from edge.errors import UserError
 from edge.preprocess import PHOTO_SUFFIXES, Frame
 
-OPEN_TIMEOUT_S = 10  # FFmpeg's own 30 would leave a user waiting for a mistyped address
-READ_TIMEOUT_S = 5
+STALL_S = 2.5  # a camera that gives nothing for this long hangs; below it, what follows is in step with it
+OPEN_TIMEOUT_S = 10.0  # FFmpeg's own 30 would leave a user waiting for a mistyped address
+READ_TIMEOUT_S = 5.0
+_SOONER_S = 0.5  # a driver's own time for a frame ends before the reader is left behind
 _FIRST_TRIES = 3  # a camera's first frame may be broken
 PI_CAMERA = "picamera2"  # in place of a device: the camera on the ribbon cable
 _USUAL_FPS = 30.0  # for videos that don't tell
@@ -83,7 +85,8 @@ def parse_source(text: str) -> Source:
         return Source("address", text, _mask(text))
     path = Path(text)
     try:
-        is_folder, is_file = path.is_dir(), path.is_file()
+        # An empty text, as of a variable that isn't set, would be the working directory.
+        is_folder, is_file = bool(text) and path.is_dir(), path.is_file()
     except OSError as error:
         raise UserError(f"Expected a file or folder at {text}, could not look at it: {error.strerror}") from error
     if is_folder or (is_file and path.suffix.lower() in PHOTO_SUFFIXES):
@@ -95,34 +98,40 @@ def parse_source(text: str) -> Source:
         return Source("camera", text, text)
     raise UserError(
         "Expected a camera number, /dev/video*, picamera2, a video file, a folder of photos, an rtsp:// or http:// "
-        f"address or auto; there is no file or folder {text}"
+        f"address or auto; there is no file or folder {text!r}"
     )
 
 
-def open_source(source: Source, last: Identity | None = None) -> Opened:
+def open_source(source: Source, last: Identity | None = None, stall_s: float = STALL_S) -> Opened:
     """Open anything but photos.
 
     Args:
         source: What to open.
         last: The camera that it was when it was open before; it is searched where it isn't in its place.
+        stall_s: Seconds without a frame after which a camera or stream hangs.
 
     Raises:
         UserError: If it doesn't open or gives no frame; the line says what was tried.
     """
     # For a lost camera; OpenCV reads it at its first capture and would wait 10 s.
-    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, int(stall_s - _SOONER_S))))
     if source.kind == "auto":
-        return _open_first_camera(last)
+        return _open_first_camera(last, stall_s)
     if source.kind == "camera":
         return _open_camera(source.target) if last is None else _open_again(source.target, last)
     if source.kind == "picamera2":
-        return _open_pi_camera(int(source.target))
+        return _open_pi_camera(int(source.target), stall_s)
     if source.kind == "address":
-        return _open_address(source)
+        return _open_address(source, patience(stall_s))
     opened = _first_frame(cv2.VideoCapture(source.target), paced=True)
     if opened is None:
         raise UserError(f"Expected a video or a photo, but {source.name} does not open as either; save it again")
     return opened
+
+
+def patience(stall_s: float) -> float:
+    """Return how many times longer than usual an opening may take, since it waits for frames too; at least 1."""
+    return max(1.0, stall_s / STALL_S)
 
 
 def list_photos(source: Source) -> list[Path]:
@@ -164,11 +173,11 @@ def _open_again(target: str, last: Identity) -> Opened:
     return _open_first(devices, f"Expected {last} to come back, it is not there")
 
 
-def _open_first_camera(last: Identity | None) -> Opened:
+def _open_first_camera(last: Identity | None, stall_s: float) -> Opened:
     """Open the camera on the ribbon cable or else the first one that delivers a frame, the last one before others."""
     if last is None or last.device == PI_CAMERA:
         with contextlib.suppress(UserError):  # most machines have no picamera2
-            return _open_pi_camera(0)
+            return _open_pi_camera(0, stall_s)
     devices = [camera.device for camera in list_cameras()]
     if last is not None:
         likely = find_again(last)
@@ -189,11 +198,11 @@ def _open_first(devices: list[str], none: str) -> Opened:
     raise UserError(f"Expected a camera, tried {len(refusals)}: {'; '.join(refusals)}")
 
 
-def _open_pi_camera(number: int) -> Opened:
+def _open_pi_camera(number: int, stall_s: float) -> Opened:
     """Open a camera on the ribbon cable."""
     from edge.pi_camera import PiCamera
 
-    capture = PiCamera(number)
+    capture = PiCamera(number, max(_SOONER_S, stall_s - _SOONER_S))
     delivered, frame = capture.read()
     if not delivered:
         capture.release()
@@ -201,11 +210,11 @@ def _open_pi_camera(number: int) -> Opened:
     return Opened(capture, frame, None, Identity(PI_CAMERA))
 
 
-def _open_address(source: Source) -> Opened:
+def _open_address(source: Source, longer: float) -> Opened:
     """Open a stream, or a video on a web server."""
     timeouts = [
-        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_S * 1000),
-        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_S * 1000),
+        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(longer * OPEN_TIMEOUT_S * 1000)),
+        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(longer * READ_TIMEOUT_S * 1000)),
     ]
     capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG, timeouts)
     # Only a recording knows how many frames it has.

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module."""
     given = _parse_flags(argv)
 
-    from edge.replay import STAGES, replay
+    from edge.replay import STAGES, explain, replay
 
     classifier = load_classifier(given, lambda line: print(line, file=sys.stderr))
     checks = replay(classifier)
@@ -50,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if failed:
         stages = ", ".join(stage for stage in STAGES if any(check.stage == stage for check in failed))
         print(f"{given.model} on {classifier.runtime}: {len(failed)} checks of {samples} samples differ, in: {stages}")
+        if reason := explain(classifier, failed):
+            print(reason)
         return 1
     print(f"{given.model} on {classifier.runtime}: {samples} samples answered as when it was converted")
     return 0

@@ -28,9 +28,12 @@ LOCKS = {
     "edge/requirements.lock": {"edge"},
     "edge/requirements-display.lock": {"edge-display"},
     "edge/requirements-legacy.lock": {"edge-legacy"},
+    "edge/requirements-mqtt.lock": {"mqtt"},
     "benchmarks/peers/mediapipe.lock": set(),  # for an environment without us
     "benchmarks/peers/ultralytics.lock": set(),  # likewise
 }
+# What brings a lock's NumPy where it is installed on top of others.
+ON_TOP_OF = {"edge/requirements-mqtt.lock": "edge/requirements-legacy.lock"}
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 # Homes and work folders of machines; a file of the project has no business there.
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:home|root|Users|work|workspace)/[\w.]")
@@ -70,6 +73,8 @@ def test_the_wheel_carries_the_version_of_the_code(metadata):
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_meets_what_its_extras_ask_for_on_every_python(lock, metadata):
     entries = (ROOT / lock).read_text(encoding="utf-8")
+    if lock in ON_TOP_OF:
+        entries += (ROOT / ON_TOP_OF[lock]).read_text(encoding="utf-8")
     assert unmet(entries, [Requirement(text) for text in metadata.get_all("Requires-Dist")], LOCKS[lock]) == []
 
 
@@ -111,6 +116,13 @@ def test_a_lock_has_a_hash_for_each_entry_and_no_address(lock):
     assert "://" not in text
     assert not re.search(r"^\s*(-i|--\w*index|--find-links|--trusted|-e|--editable)\b", text, re.MULTILINE)
     assert [entry for entry in re.split(r"\n(?=\w)", text) if "--hash=sha256:" not in entry] == []
+
+
+def test_mqtt_goes_on_top_of_each_device_lock_and_changes_nothing_there():
+    names = {
+        lock: {*re.findall(r"^([\w-]+)==", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)} for lock in LOCKS
+    }
+    assert names["edge/requirements-mqtt.lock"] == {"paho-mqtt"}
 
 
 def test_every_lock_of_the_tree_is_known_here():

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from edge.camera import Shot, open_shots
 from edge.command import command, parser, positive_int
-from edge.sources import parse_source
+from edge.sources import STALL_S, parse_source
 from tests.cameras import Bench
 from tests.processes import count_descriptors, count_threads
 
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def drill(
-    rounds: int, moments: random.Random, away_s: tuple[float, float] = (0.2, 3.0)
+    rounds: int, moments: random.Random, away_s: tuple[float, float] = (0.2, 3.0), stall_s: float = STALL_S
 ) -> tuple[dict[str, Times], tuple[int, int], tuple[int, int]]:
     """Unplug a camera.
 
@@ -66,6 +66,7 @@ def drill(
         rounds: How often; the ways take turns.
         moments: How long it is away each time.
         away_s: The least and the most of that.
+        stall_s: Seconds without a frame after which the camera hangs.
 
     Returns:
         The times by way; threads and descriptors while the camera runs, before and after all this.
@@ -80,7 +81,7 @@ def drill(
     with tempfile.TemporaryDirectory(prefix="tinysight-") as folder, Bench(Path(folder)).installed() as bench:
         device = bench.plug_in(0)
         stop = threading.Event()
-        with open_shots(parse_source("0"), stopped=stop.is_set, report=report) as shots:
+        with open_shots(parse_source("0"), stall_s=stall_s, stopped=stop.is_set, report=report) as shots:
             answers = _Answers(shots)
             answers.await_next()
             before = _held()

@@ -97,7 +97,7 @@ def time_photos(python: str, theirs: Contender, image_size: int) -> dict[str, fl
         model = theirs.folder / "weights" / name
         said = _yolo(
             *(python, output, "classify", "predict", f"model={model}", f"source={photos}", "save=False"),
-            *(f"imgsz={image_size}", "device=cpu", "verbose=False"),
+            *(f"imgsz={image_size}", "device=cpu"),
             one_thread=True,
         )
         times[name] = parse_speed(said)

@@ -329,11 +329,10 @@ def test_a_folder_gives_each_photo_and_names_the_broken(tmp_path):
     assert "2.jpg: Expected a whole JPEG" in str(*skipped)
 
 
-def test_a_read_that_hangs_is_left_behind_and_lets_go_once_it_returns(newest, monkeypatch):
-    monkeypatch.setattr(reader, "STALL_S", 0.2)
+def test_a_read_that_hangs_is_left_behind_and_lets_go_once_it_returns(newest):
     first, second = Cable(), Cable()
     lines = []
-    loop = newest(CAMERA, open_capture=Socket(first, None, second), report=lines.append)
+    loop = newest(CAMERA, open_capture=Socket(first, None, second), report=lines.append, stall_s=0.2)
     shots = loop.shots()
     assert next(shots).number == 0
     hanging = loop._reader
@@ -349,6 +348,33 @@ def test_a_read_that_hangs_is_left_behind_and_lets_go_once_it_returns(newest, mo
     assert first.released
     assert loop._delivered == 2
     second.unplug()
+
+
+def test_a_source_that_is_slow_by_nature_is_waited_for_with_patience(newest):
+    cable, lines = Cable(), []
+    socket = Socket(cable)
+    shots = newest(CAMERA, open_capture=socket, report=lines.append, stall_s=60).shots()
+    assert next(shots).number == 0
+    late = threading.Timer(0.5, cable.give, [1])
+    late.start()
+    shot = next(shots)
+    late.join()
+    assert (int(shot.frame.max()), socket.tries, lines) == (1, 1, [])
+    cable.unplug()
+
+
+def test_what_hangs_twice_may_be_slow_and_the_flag_for_it_is_named_once(newest):
+    cables, lines = [Cable() for _ in range(3)], []
+    shots = newest(CAMERA, open_capture=Socket(*cables), report=lines.append, stall_s=0.1).shots()
+    assert [next(shots).number for _ in cables] == [0, 1, 2]
+    lost = [line for line in lines if line.startswith("lost")]
+    assert lost == [
+        "lost /dev/video0, it hangs; opening it again until it is back",
+        "lost /dev/video0, it hangs (--stall-timeout gives it more than 0.1 s for a frame); opening it again until it "
+        "is back",
+    ]
+    for cable in cables:
+        cable.unplug()
 
 
 def test_an_opening_that_hangs_is_left_behind_too(newest, monkeypatch):
@@ -381,10 +407,15 @@ def test_an_opening_that_hangs_is_an_error_where_it_is_not_waited_for(newest, mo
     go_on.set()
 
 
-def test_only_so_many_reads_are_left_behind_and_nobody_says_that_all_is_well(newest, monkeypatch):
-    monkeypatch.setattr(reader, "STALL_S", 0.1)
+def test_only_so_many_reads_are_left_behind_and_nobody_says_that_all_is_well(newest):
     cables, lines, lives = [Cable() for _ in range(4)], [], []
-    loop = newest(CAMERA, open_capture=Socket(*cables), report=lines.append, alive=lambda: lives.append(loop._is_stuck))
+    loop = newest(
+        CAMERA,
+        stall_s=0.1,
+        open_capture=Socket(*cables),
+        report=lines.append,
+        alive=lambda: lives.append(loop._is_stuck),
+    )
     stuck = threading.Event()
     polls = itertools.count()
     shots = loop.shots(lambda: stuck.is_set() or (loop._is_stuck and next(polls) > 5))

@@ -123,7 +123,7 @@ def test_onnx_answers_too(digits_run, video, capsys):
 @pytest.mark.parametrize(
     ("source", "more", "message"),
     [
-        ("none.mp4", [], "there is no file or folder none.mp4"),
+        ("none.mp4", [], "there is no file or folder 'none.mp4'"),
         ("97", [], "Expected a camera at /dev/video97, there is none"),
         ("/dev/video97", [], "--wait tries until it opens"),
         ("0", ["--every-frame"], "for --every-frame, but /dev/video0 has no end"),
@@ -291,6 +291,17 @@ def test_a_signal_ends_it_while_a_stream_hangs(device, network):
         said, noted = child.communicate(timeout=20)
     assert child.returncode == 0
     assert noted.splitlines()[-1].startswith(f"{len(json_lines(said))} frames answered")
+
+
+def test_nothing_is_imported_on_the_way_to_the_first_answer_that_it_does_without(device, video):
+    needless = "asyncio email http importlib.metadata logging multiprocessing paho ssl unittest edge.mqtt edge.overlay"
+    code = (
+        "import sys; from edge.camera_classify import main; code = main(sys.argv[2:]); "
+        "print([name for name in sys.argv[1].split() if name in sys.modules], file=sys.stderr); sys.exit(code)"
+    )
+    done = run(device, "-c", code, needless, *flags("model_int8.tflite", video, "--max-frames", "1"))
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == "[]"
 
 
 def test_a_log_on_a_full_disk_does_not_stop_it(device, video):

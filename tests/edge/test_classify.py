@@ -62,6 +62,21 @@ def test_broken_photos_are_listed_and_the_rest_answered(int8_model, photos, caps
     assert all("unknown (" in line for line in said.out.splitlines())
 
 
+def test_an_interrupted_run_leaves_whole_rows(int8_model, photos, tmp_path, monkeypatch, capsys):
+    def interrupt(path):
+        if path.parent.name == "three":
+            raise KeyboardInterrupt
+        return read_frame(path)
+
+    monkeypatch.setattr("edge.batch.read_frame", interrupt)
+    path = tmp_path / "answers.csv"
+    assert main([str(photos), "--model", str(int8_model), "--csv", str(path), "--workers", "2"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
+    rows = [*csv.DictReader(path.read_text().splitlines())]
+    assert [row["path"] for row in rows] == [*map(str, sorted((photos / "seven").iterdir()))]
+    assert all(row["label"] for row in rows)
+
+
 def test_nothing_that_can_be_read_is_code_1(int8_model, tmp_path, capsys):
     (tmp_path / "x.jpg").write_bytes(b"no photo")
     assert main([str(tmp_path), "--model", str(int8_model)]) == 1

@@ -4,6 +4,7 @@ import contextlib
 import getpass
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,45 +15,14 @@ import time
 
 import pytest
 
-from edge.errors import MissingPackage, UserError
-from edge.mqtt import PASSWORD, Broker, Publisher, discovery, parse_broker
+from edge.broker import PASSWORD, Broker
+from edge.errors import MissingPackage
+from edge.mqtt import Publisher, discovery
 from tests.edge.conftest import environment
 from tests.edge.test_answers import answer
 from tests.requirements import missing_tool
 
 WAIT_S = 30  # far more than anything here takes
-
-
-@pytest.mark.parametrize(
-    ("text", "broker"),
-    [
-        ("mqtt://host", Broker("host", 1883, None, False, "tinysight")),
-        ("mqtt://me@host:99/house/door", Broker("host", 99, "me", False, "house/door")),
-        ("mqtts://10.0.0.2/a", Broker("10.0.0.2", 8883, None, True, "a")),
-        ("mqtt://a%40b@[::1]/t%20u/", Broker("::1", 1883, "a@b", False, "t u")),
-    ],
-)
-def test_addresses_are_read(text, broker):
-    assert parse_broker(text) == broker
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("host", "Expected --mqtt mqtt://user@host"),
-        ("http://host/x", "Expected --mqtt mqtt://user@host"),
-        ("mqtt://", "Expected --mqtt mqtt://user@host"),
-        ("mqtt://host:port/x", "Expected --mqtt mqtt://user@host"),
-        ("mqtt://host/a?b=c", "Expected --mqtt mqtt://user@host"),
-        ("mqtt://host/a/+/b", "without [+] and #"),
-        ("mqtt://me:hush@host/x", f"holds a password.*{PASSWORD}"),
-    ],
-)
-def test_what_is_no_address_is_one_line(text, message):
-    with pytest.raises(UserError, match=message) as refusal:
-        parse_broker(text)
-    assert "\n" not in str(refusal.value)
-    assert "hush" not in str(refusal.value)
 
 
 def test_without_paho_the_line_says_what_to_install(monkeypatch):
@@ -104,14 +74,16 @@ class Mosquitto:
         self.process.kill()
         self.process.wait()
 
-    def broker(self, user=None):
-        return Broker("127.0.0.1", self.port, user, False, "house/door")
+    close = stop
+
+    def broker(self, user=None, *, host="127.0.0.1", ca=None):
+        return Broker(host, self.port, user, ca is not None, "house/door", ca)
 
 
 class Listener:
     """Hears all that is published, with a plain client of its own."""
 
-    def __init__(self, port, user=None, password=None):
+    def __init__(self, port, user=None, password=None, ca=None):
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion
 
@@ -119,6 +91,8 @@ class Listener:
         self.client = Client(CallbackAPIVersion.VERSION2, client_id="listener", clean_session=True)
         if user:
             self.client.username_pw_set(user, password)
+        if ca:
+            self.client.tls_set(ca)
         self.client.reconnect_delay_set(1, 1)
         self.client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self.client.on_subscribe = lambda *_: self._subscribed.set()
@@ -258,6 +232,112 @@ def test_the_user_logs_in_with_the_password_of_the_environment(tmp_path, monkeyp
         heard.close()
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """Return a folder with a CA of our own, another one, and a broker's certificates for 127.0.0.1."""
+    if shutil.which("openssl") is None:
+        missing_tool("openssl is not installed (Debian: apt install openssl)")
+    folder = tmp_path_factory.mktemp("certificates")
+    (folder / "host").write_text("subjectAltName=IP:127.0.0.1\n")
+    for ca in ("ca", "stranger"):
+        openssl(folder, "req", "-x509", "-subj", f"/CN={ca}", "-keyout", f"{ca}.key", "-out", f"{ca}.pem")
+    openssl(folder, "req", "-subj", "/CN=broker", "-keyout", "broker.key", "-out", "broker.csr")
+    for name, day in (("broker", "2"), ("expired", "-1")):
+        files = ["-in", "broker.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "host"]
+        run = ["openssl", "x509", "-req", *files, "-days", day, "-out", f"{name}.pem"]
+        subprocess.run(run, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def openssl(folder, *arguments):
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run(["openssl", *arguments, *key], cwd=folder, check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def tls_mosquitto(folder, certificates, certificate="broker"):
+    settings = [f"certfile {certificates / certificate}.pem", f"keyfile {certificates / 'broker.key'}"]
+    server = Mosquitto(folder, "allow_anonymous true", *settings)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def test_with_the_own_ca_answers_arrive_encrypted(tmp_path, certificates):
+    ca = certificates / "ca.pem"
+    with tls_mosquitto(tmp_path, certificates) as server:
+        heard, said = Listener(server.port, ca=ca), []
+        publisher = Publisher(server.broker(ca=ca), {"announced": {"a": 1}}, said.append)
+        publisher.write(answer(7))
+        wait_until(lambda: heard.frames() == [7] and heard.of("announced"))
+        server.stop()
+        wait_until(lambda: said)
+        publisher.write(answer(8))
+        server.start()
+        wait_until(lambda: said[1:])
+        assert said[1].endswith(" is back")
+        publisher.close()
+        heard.close()
+        late = Listener(server.port, ca=ca)
+        wait_until(lambda: late.frames() == [8])
+        assert late.of("house/door/availability") == [b"offline"]
+        late.close()
+
+
+@pytest.mark.parametrize(
+    ("certificate", "host", "ca", "why"),
+    [
+        (
+            "broker",
+            "127.0.0.1",
+            "stranger.pem",
+            r"unable to get local issuer certificate; did .*stranger\.pem sign it\?",
+        ),
+        ("broker", "localhost", "ca.pem", r"'localhost'; name the host in --mqtt as its certificate does"),
+        ("expired", "127.0.0.1", "ca.pem", r"certificate has expired; is this machine's clock right\?"),
+    ],
+)
+def test_a_wrong_certificate_is_one_line_and_nothing_is_sent(certificate, host, ca, why, tmp_path, certificates):
+    with tls_mosquitto(tmp_path, certificates, certificate) as server:
+        said = []
+        publisher = Publisher(server.broker(host=host, ca=certificates / ca), {}, said.append, queue_limit=5)
+        for number in range(5):
+            publisher.write(answer(number))  # the loop goes on
+        wait_until(lambda: said)
+        time.sleep(1.2)  # one more try
+        publisher.close()
+        (line,) = said
+        place = f"waiting for the MQTT broker at {host}:{server.port}: its certificate is refused: "
+        assert re.fullmatch(re.escape(place) + f".*{why}; answers are queued", line)
+        assert "\n" not in line
+        assert not publisher._connected.is_set()
+
+
+@pytest.mark.parametrize("scheme", ["mqtt", "mqtts"])
+def test_tls_on_one_side_alone_is_one_line(scheme, tmp_path, certificates):
+    ours = scheme == "mqtts"
+    with contextlib.closing(Mosquitto(tmp_path)) if ours else tls_mosquitto(tmp_path, certificates) as server:
+        said = []
+        publisher = Publisher(server.broker(ca=certificates / "ca.pem" if ours else None), {}, said.append)
+        wait_until(lambda: said)
+        publisher.close()
+        assert said[0].endswith(f": it hangs up; is {server.port} its port for {scheme}://?; answers are queued")
+
+
+def test_a_fault_behind_a_broker_that_was_away_is_told_too(tmp_path, certificates):
+    with tls_mosquitto(tmp_path, certificates) as server:
+        server.stop()
+        said = []
+        publisher = Publisher(server.broker(ca=certificates / "stranger.pem"), {}, said.append)
+        wait_until(lambda: said)
+        server.start()
+        wait_until(lambda: said[1:])
+        publisher.close()
+    assert "can't reach it: Connection refused" in said[0]
+    assert "its certificate is refused" in said[1]
 
 
 def test_a_loop_that_is_killed_is_offline(mosquitto, listener, int8_model, network):

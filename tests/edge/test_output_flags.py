@@ -80,6 +80,11 @@ def test_uncertain_frames_are_kept_one_a_second_photos_all(tmp_path):
         (["--save-uncertain", "file"], "Expected to keep frames"),
         (["--snapshot-on-change", "file"], "Expected to keep frames"),
         (["--mqtt", "http://host"], "Expected --mqtt"),
+        (
+            ["--mqtt", "mqtt://host", "--mqtt-discovery", "home/#"],
+            "without [+] and # in --mqtt-discovery, got 'home/#'",
+        ),
+        (["--mqtt", "mqtts://host", "--mqtt-ca", "none.pem"], "Expected a CA's certificate at none.pem: No such file"),
     ],
 )
 def test_a_wrong_path_at_the_start_is_one_line(arguments, message, tmp_path, monkeypatch):

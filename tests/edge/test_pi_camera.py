@@ -80,7 +80,7 @@ def test_a_red_scene_is_red_in_opencvs_order(sensor):
 
 
 def test_a_frame_that_does_not_come_is_none(sensor):
-    camera = PiCamera()
+    camera = PiCamera(0, timeout_s=0.1)
     sensor.gives = False
     assert camera.read() == (False, None)
     camera.release()

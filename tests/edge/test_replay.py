@@ -5,8 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import Classifier, UserError, replay
+from edge import Classifier, UserError, replay, verify
 from edge.golden import read_golden
+from edge.preprocess import to_image
 
 
 @pytest.fixture
@@ -79,6 +80,32 @@ def test_another_label_is_told_by_name(monkeypatch, classifier):
     assert ", expected " in label[2]
     with pytest.raises(UserError, match=r"answers otherwise here: sample 1, scores: .*; see python -m edge\.verify"):
         replay.require_same(classifier)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "scheme", "stages", "is_known"),
+    [
+        ("tflite-runtime 2.14.0", "int8", ["scores", "label"], True),
+        ("tflite-runtime 2.14.0", "dynamic_range", ["scores"], True),
+        ("tflite-runtime 2.14.0", "float32", ["scores"], False),
+        ("tflite-runtime 2.14.0", "int8", ["resize", "scores"], False),
+        ("ai-edge-litert 2.3.0", "int8", ["scores"], False),
+    ],
+)
+def test_the_older_runtimes_rounding_is_named_where_it_is_the_reason(runtime, scheme, stages, is_known):
+    asked = SimpleNamespace(runtime=runtime, metadata={"scheme": scheme})
+    reason = replay.explain(asked, [replay.Check("1", stage, False, "") for stage in stages])
+    assert ("rounds int8 layers in its own way; for the same scores: " in reason) == is_known
+    assert bool(reason) == is_known
+
+
+def test_both_verifications_say_that_reason(monkeypatch, classifier, int8_model, capsys):
+    monkeypatch.setattr(replay, "to_image", lambda frame, size: 255 - to_image(frame, size))  # photo and PNG alike
+    monkeypatch.setattr(replay, "TFLITE_RUNTIME", "ai-edge-litert")
+    with pytest.raises(UserError, match=r"sample 1, scores: .* steps, allowed 1; ai-edge-litert rounds int8 layers"):
+        replay.require_same(classifier)
+    assert verify.main([str(int8_model)]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("ai-edge-litert rounds int8 layers in its own way")
 
 
 def test_a_file_for_another_number_of_classes(monkeypatch, classifier):

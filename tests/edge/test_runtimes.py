@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -66,6 +67,19 @@ def test_no_onnxruntime_is_one_line(device, flags, digits_run):
 def test_no_opencv_is_one_line(device, flags):
     line = run_hiding(device, ["cv2"], flags)
     assert line.startswith("error: The package cv2 is not installed. Install it: ")
+
+
+@pytest.mark.parametrize("stated", ["1.2.3", None])
+def test_the_version_is_the_runtimes_own_word_or_its_distributions(stated, int8_model, monkeypatch):
+    import ai_edge_litert.interpreter
+
+    from edge import Classifier
+
+    if stated is None:
+        monkeypatch.delattr(ai_edge_litert, "__version__", raising=False)
+    else:
+        monkeypatch.setattr(ai_edge_litert, "__version__", stated, raising=False)
+    assert Classifier(int8_model).runtime == f"ai-edge-litert {stated or metadata.version('ai-edge-litert')}"
 
 
 def write_onnx(path, output_type, scores, external=None):

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import cv2
@@ -47,7 +48,7 @@ def test_what_a_path_stands_for(tmp_path, monkeypatch):
     assert parse_source("auto").kind == "auto"
 
 
-@pytest.mark.parametrize("text", ["none.mp4", "none/", "-1", "99999", "nul\0byte"])
+@pytest.mark.parametrize("text", ["", "none.mp4", "none/", "-1", "99999", "nul\0byte"])
 def test_what_stands_for_nothing_is_refused(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="there is no file or folder"):
@@ -118,6 +119,38 @@ def test_what_does_not_open_is_one_line_without_secrets(network, tmp_path):
             open_source(parse_source(source))
         assert "\n" not in str(refusal.value)
         assert "hush" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("stall_s", "longest_ms", "select_s", "frame_s"),
+    [(2.5, (10_000, 5_000), "2", 2.0), (30, (120_000, 60_000), "29", 29.5), (0.5, (10_000, 5_000), "1", 0.5)],
+)
+def test_drivers_wait_in_step_with_the_stall_timeout(stall_s, longest_ms, select_s, frame_s, monkeypatch):
+    asked = []
+
+    class Nothing:
+        def __init__(self, target, api, settings=()):
+            asked.append(dict(zip(settings[::2], settings[1::2], strict=True)))
+
+        def isOpened(self):  # noqa: N802
+            return False
+
+        def read(self):
+            return False, None
+
+        def release(self):
+            pass
+
+    monkeypatch.setattr(sources.cv2, "VideoCapture", Nothing)
+    monkeypatch.delenv("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", raising=False)
+    with pytest.raises(UserError):
+        open_source(parse_source("rtsp://host/slow"), stall_s=stall_s)
+    assert asked == [{cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: longest_ms[0], cv2.CAP_PROP_READ_TIMEOUT_MSEC: longest_ms[1]}]
+    assert os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] == select_s
+    monkeypatch.setattr("edge.pi_camera.PiCamera", lambda number, timeout_s: asked.append(timeout_s) or Nothing(0, 0))
+    with pytest.raises(UserError):
+        open_source(parse_source("picamera2"), stall_s=stall_s)
+    assert asked[1] == frame_s
 
 
 def plug_in(monkeypatch, cameras):

@@ -100,7 +100,7 @@ import sys
 from pathlib import Path
 from edge import camera_classify, reader
 from tests.cameras import Bench
-reader.STALL_S, reader.OPENING_S = 0.3, 0.3
+reader.OPENING_S = 0.3
 bench = Bench(Path(sys.argv[1]))
 if sys.argv[2] != "absent":
     device = bench.plug_in(0)
@@ -116,7 +116,7 @@ def start_loop(tmp_path, what, *more, notify=""):
     from onnx import TensorProto
 
     write_onnx(tmp_path / "model.onnx", TensorProto.FLOAT, [0.25, 0.75])
-    flags = ["--model", str(tmp_path / "model.onnx"), "--source", "0", *more]
+    flags = ["--model", str(tmp_path / "model.onnx"), "--source", "0", "--stall-timeout", "0.3", *more]
     return subprocess.Popen(
         [sys.executable, "-c", _LOOP, str(tmp_path / "bench"), what, *flags],
         env=environment(NOTIFY_SOCKET=notify, WATCHDOG_USEC="400000"),
