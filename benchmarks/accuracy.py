@@ -26,7 +26,7 @@ from edge.errors import UserError
 if TYPE_CHECKING:
     from benchmarks.asking import File
 
-_CORRUPTED_PHOTOS = 200  # each is asked about 61 times: enough for an interval, and done over a coffee on a Pi
+_CORRUPTED_PHOTOS = 100  # every file sees each of them 61 times; more photos narrow the intervals and take longer
 
 
 @command

@@ -129,11 +129,15 @@ def mean_interval(values: npt.NDArray[np.float64], widest: float) -> list[float]
 
     Args:
         values: One for each photo, (N,), N > 0.
-        widest: What bounds them; one photo says nothing, so its interval is -widest to widest.
+        widest: What bounds them; one photo says nothing, so its interval is -widest to widest. Where all values are
+            equal, others may differ as often as Wilson's bound of none in N allows.
     """
-    if len(values) == 1:
+    n = len(values)
+    if n == 1:
         return [-widest, widest]
-    mean, half = float(values.mean()), float(t.ppf(0.975, len(values) - 1) * sem(values))
+    mean, half = float(values.mean()), float(t.ppf(0.975, n - 1) * sem(values))
+    if values.min() == values.max():
+        half = widest * interval(0, n)[1]
     return [max(-widest, mean - half), min(widest, mean + half)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,19 +44,30 @@ def draw(content: dict[str, Any]) -> bytes:
         _draw_panel(axes, corruption, [(row, its[row["model"]]) for row in files], looks)
     for axes in grid.flat[len(corruptions) :]:
         axes.set_visible(False)
-    figure.supxlabel("severity of the corruption; 0 is the photo as it is", color=_SOFT, fontsize=10)
-    figure.supylabel("accuracy", color=_SOFT, fontsize=10)
+    for axes in grid[-1]:
+        axes.set_xlabel("severity (0: as it is)", color=_SOFT, fontsize=9)
+    figure.supylabel("accuracy", color=_SOFT, fontsize=9)
     figure.suptitle(
         f"{printable(files[0]['run'])}: what corruptions leave of the accuracy on {files[0]['n']:,} photos "
         f"of {printable(content['photos'])}",
         color=_INK,
         fontsize=13,
+        parse_math=False,  # a folder may be named like a formula
     )
-    handles, labels = grid.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    lines = grid.flat[0].get_lines()
+    legend = figure.legend(lines, [_name(row) for row in files], loc="outside lower center", ncols=3, frameon=False)
+    for text in legend.get_texts():
+        text.set(fontsize=9, parse_math=False)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a box is drawn
+        figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()
+
+
+def _name(row: dict[str, Any]) -> str:
+    """Return what the legend says about a file."""
+    return f"{printable(row['model'])}: {row['clean_accuracy']:.1%} clean, {row['corrupted_accuracy']:.1%} corrupted"
 
 
 def _draw_panel(
@@ -67,11 +79,7 @@ def _draw_panel(
     """Draw the lines of one corruption; a pair is a file's row over all of them and its row of this one."""
     for over_all, row in pairs:
         accuracies = [over_all["clean_accuracy"], *row["accuracy"]]
-        name = (
-            f"{printable(row['model'])}: {over_all['clean_accuracy']:.1%} clean, "
-            f"{over_all['corrupted_accuracy']:.1%} corrupted"
-        )
-        axes.plot(range(len(accuracies)), accuracies, label=name, marker="o", markersize=3, **looks[row["model"]])
+        axes.plot(range(len(accuracies)), accuracies, marker="o", markersize=3, **looks[row["model"]])
     axes.set_title(corruption.replace("_", " "), fontsize=10, color=_INK)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.tick_params(colors=_SOFT, labelsize=8)
@@ -87,7 +95,7 @@ def _looks(files: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         suffix = "." + str(row["model"]).rpartition(".")[2]
         looks[row["model"]] = {
             "color": _COLORS.get(row["scheme"], _OTHERS[number % len(_OTHERS)]),
-            "linestyle": _STYLES.get(suffix, "-"),
+            "linestyle": "-" if is_float32 else _STYLES.get(suffix, "-"),  # the formats' float32 are mostly equal
             "linewidth": 4 if is_float32 else 1.4,
             "alpha": 0.3 if is_float32 else 0.9,
             "zorder": 2 if is_float32 else 3,

@@ -32,7 +32,7 @@ def _summary(files: Sequence[dict[str, Any]], content: dict[str, Any]) -> Table:
         f"12 corruptions of 5 severities ({content['constants']})"
     )
     table.add_column("file", overflow="fold")
-    for heading in ("photos", "accuracy", "agrees", "against float32", "95 %"):
+    for heading in ("photos", "accuracy", "agrees", "vs float32", "95 %"):
         table.add_column(heading, justify="left" if heading == "photos" else "right", no_wrap=True)
     for row in files:
         compared = row["reference"] is not None
