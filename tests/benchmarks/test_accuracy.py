@@ -218,8 +218,8 @@ def test_a_copy_on_a_device_needs_neither_rich_nor_tensorflow(small, tmp_path):
     assert not (tmp_path / "a.png").exists()
 
 
-def test_without_its_libraries_it_says_what_to_install_before_it_works(small, tmp_path):
-    done = run_copied(tmp_path, "scipy sklearn", str(small / "model_int8.tflite"))
+def test_without_its_libraries_it_says_what_to_install_before_it_works(tmp_path):
+    done = run_copied(tmp_path, "scipy sklearn", "model_int8.tflite")
     assert done.returncode == 1
     assert done.stdout == ""
     assert "scipy is not installed. Install it: " in done.stderr
