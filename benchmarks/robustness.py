@@ -40,10 +40,14 @@ class Endured:
 
 
 def estimate_s(files: Sequence[File], photos: Photos, chosen: Sequence[int]) -> float:
-    """Return about how many seconds `endure` will take, from one photo corrupted in each way; 0 if it can't be read."""
-    try:
-        image = photos.read(chosen[0])
-    except UserError:
+    """Return about how many seconds `endure` will take, from one photo corrupted in each way; 0 if none can be read."""
+    for position in chosen:
+        try:
+            image = photos.read(position)
+        except UserError:
+            continue
+        break
+    else:
         return 0.0
     start = time.perf_counter()
     for corruption in CORRUPTIONS:
