@@ -16,6 +16,7 @@ from benchmarks.robustness import ALL
 from edge.answers import printable
 
 _COLUMNS = 4
+_SHORT = 54  # letters of a name in the legend, of which three then go beside one another
 _INK, _SOFT, _LINE = "#14201f", "#52625f", "#d5dddb"
 # Told apart by people who see no red or no green: Okabe & Ito, "Color Universal Design", 2008.
 _COLORS = {
@@ -54,8 +55,9 @@ def draw(content: dict[str, Any]) -> bytes:
         fontsize=13,
         parse_math=False,  # a folder may be named like a formula
     )
-    lines = grid.flat[0].get_lines()
-    legend = figure.legend(lines, [_name(row) for row in files], loc="outside lower center", ncols=3, frameon=False)
+    names, lines = [_name(row) for row in files], grid.flat[0].get_lines()
+    columns = 3 if max(map(len, names)) <= _SHORT else 1
+    legend = figure.legend(lines, names, loc="outside lower center", ncols=columns, frameon=False)
     for text in legend.get_texts():
         text.set(fontsize=9, parse_math=False)
     buffer = io.BytesIO()
@@ -67,7 +69,8 @@ def draw(content: dict[str, Any]) -> bytes:
 
 def _name(row: dict[str, Any]) -> str:
     """Return what the legend says about a file."""
-    return f"{printable(row['model'])}: {row['clean_accuracy']:.1%} clean, {row['corrupted_accuracy']:.1%} corrupted"
+    name = printable(row["model"]).removeprefix("model_")
+    return f"{name}: {row['clean_accuracy']:.1%} clean, {row['corrupted_accuracy']:.1%} corrupted"
 
 
 def _draw_panel(

@@ -41,7 +41,7 @@ def _summary(files: Sequence[dict[str, Any]], content: dict[str, Any]) -> Table:
             "clean",
             f"{row['clean_accuracy']:.1%}",
             f"{row['clean_agreement']:.1%}" if compared else "",
-            f"{row['clean_gap_points']:+.1f}" if compared else "",
+            _points(row["clean_gap_points"]) if compared else "",
             _range(row["clean_gap_interval"]) if compared else "",
         )
         table.add_row(
@@ -61,7 +61,9 @@ def _details(rows: Sequence[dict[str, Any]], suffix: str) -> Table:
     models = list(dict.fromkeys(row["model"] for row in rows))
     table.add_column("corruption", no_wrap=True)
     for model in models:
-        name = printable(model).removesuffix(suffix).removeprefix("model_")
+        name = printable(model).removesuffix(suffix)
+        if name.startswith("model_"):  # ours: a scheme, of which a narrow heading can be made
+            name = name.removeprefix("model_").replace("_", " ")
         table.add_column(escape(name), justify="right", overflow="fold")
     for corruption in dict.fromkeys(row["case"] for row in rows):
         by_model = {row["model"]: row for row in rows if row["case"] == corruption}
@@ -77,13 +79,18 @@ def _cell(row: dict[str, Any]) -> str:
 
 def _gap(row: dict[str, Any]) -> str:
     """Write the points against float32, in red where they are lost beyond chance."""
-    text = f"{row['gap_points']:+.1f}"
+    text = _points(row["gap_points"])
     return f"[red]{text}[/]" if row["gap_interval"][1] < 0 else text
 
 
 def _range(interval: list[float]) -> str:
     """Write an interval of points."""
-    return f"{interval[0]:+.1f} to {interval[1]:+.1f}"
+    return f"{_points(interval[0])} to {_points(interval[1])}"
+
+
+def _points(value: float) -> str:
+    """Write points with their sign, but nothing as nothing."""
+    return f"{round(value, 1) + 0.0:+.1f}"
 
 
 def _suffix(row: dict[str, Any]) -> str:
