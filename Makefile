@@ -5,10 +5,10 @@ RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check bench peers consumers extras lock
+.PHONY: help install demo test check bench peers consumers extras pi-test lock
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## fill .venv with all that development needs (another Python: make install PYTHON=python3.12)
 
@@ -34,6 +34,9 @@ consumers: install ## ask all who read such files about a run's: the same labels
 
 extras: install ## install and import every extra in a clean environment (EXTRAS="edge web", EXTRAS=--with-gpu)
 	$(RUN) -m tests.check_extras $(EXTRAS)
+
+pi-test: install ## try a run's models and the tests of edge/ on emulated Raspberry Pis (root, Debian; PI="--run runs/mine")
+	$(RUN) -m tests.pi $(PI)
 
 # --universal: one lock for every Python and processor, Raspberry Pi included. No index address enters a lock.
 COMPILE = $(RUN) -m uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \

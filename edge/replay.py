@@ -22,6 +22,9 @@ from edge.runtimes import TFLITE_RUNTIME
 Stage = Literal["decode", "resize", "scores", "label"]
 STAGES: tuple[Stage, ...] = ("decode", "resize", "scores", "label")
 _FLOAT_TOLERANCE = 1e-3
+# A dynamic-range file quantizes activations anew in each layer, by other kernels on a processor with dot products than
+# on one without: MobileNetV2 on a Pi 5 differs from x86 by 0.03.
+_HYBRID, _HYBRID_TOLERANCE = "dynamic_range", 1 / 8
 _ROUNDING = 1e-4  # of a step: expected scores were written with eight decimals
 
 
@@ -107,11 +110,12 @@ def _replay(classifier: Classifier, sample: GoldenSample) -> list[Check]:
         found = f"{len(scores)} scores, expected {len(expected)}"
         return [*checks, Check(sample.name, "scores", False, found)]
     step = classifier.score_step
-    tolerance = step * (1 + _ROUNDING) if step else _FLOAT_TOLERANCE
+    real = _HYBRID_TOLERANCE if classifier.metadata.get("scheme") == _HYBRID else _FLOAT_TOLERANCE
+    tolerance = step * (1 + _ROUNDING) if step else real
     off = float(np.abs(scores - expected).max())
     found = f"largest difference {off / step:.2f} steps, allowed 1" if step else f"largest difference {off:.2g}"
     # Written so that a score that is no number fails.
-    checks.append(Check(sample.name, "scores", off <= tolerance, found if step else f"{found}, allowed 0.001"))
+    checks.append(Check(sample.name, "scores", off <= tolerance, found if step else f"{found}, allowed {real:g}"))
 
     best, wanted = int(scores.argmax()), int(expected.argmax())
     # Two classes that were as good as equal may change places: that is within what scores may differ.

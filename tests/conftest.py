@@ -1,10 +1,13 @@
 """Real photos and a real run, made once for all tests: scikit-learn's handwritten digits as PNG files."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+DIGITS_TRAINING = ("--image-size", "32", "--epochs", "4", "--learning-rate", "1e-3")  # quick, and good enough
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -20,14 +23,19 @@ def no_traces_in_the_users_cache(tmp_path_factory):
 def digits_photos(tmp_path_factory):
     """Return a folder of 1,797 PNG photos, 32x32, one folder per digit. Read-only: copy before changing."""
     folder = tmp_path_factory.mktemp("digits")
+    write_digits(folder)
+    return folder
+
+
+def write_digits(folder: Path) -> None:
+    """Write the photos of `digits_photos`."""
     digits = load_digits()
     for name in DIGITS:
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True)
     for number, (image, target) in enumerate(zip(digits.images, digits.target, strict=True)):
         pixels = np.round(image * (255 / 16)).astype(np.uint8)  # scikit-learn's run from 0 to 16
         upscaled = cv2.resize(pixels, (32, 32), interpolation=cv2.INTER_CUBIC)
         assert cv2.imwrite(str(folder / DIGITS[target] / f"{number:04}.png"), upscaled)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +45,6 @@ def digits_run(digits_photos, tmp_path_factory):
     import train.run
 
     run = tmp_path_factory.mktemp("runs") / "digits"
-    quick = ["--image-size", "32", "--epochs", "4", "--learning-rate", "1e-3"]
-    assert train.run.main(["--data", str(digits_photos), *quick, "--output", str(run)]) == 0
+    assert train.run.main(["--data", str(digits_photos), *DIGITS_TRAINING, "--output", str(run)]) == 0
     assert convert.quantize.main(["--run", str(run)]) == 0
     return run

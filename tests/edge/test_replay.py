@@ -71,6 +71,18 @@ def test_scores_may_differ_by_a_step_and_no_more(monkeypatch, classifier):
     assert (stage, found) == ("scores", "largest difference 2.00 steps, allowed 1")
 
 
+@pytest.mark.parametrize(("scheme", "allowed"), [("float32", 0.001), ("dynamic_range", 0.125)])
+def test_real_scores_have_the_tolerance_of_their_scheme(scheme, allowed, monkeypatch, float_model):
+    classifier = Classifier(float_model)
+    classifier.metadata["scheme"] = scheme
+    for factor, stages in ((0.9, []), (1.1, ["scores"])):
+        with_samples(monkeypatch, classifier, shifted(-256 * factor * allowed))
+        checks = [check for check in replay.replay(classifier) if check.sample == "1" and not check.passed]
+        assert [check.stage for check in checks] == stages
+        monkeypatch.undo()
+    assert checks[0].found.endswith(f", allowed {allowed}")
+
+
 def test_another_label_is_told_by_name(monkeypatch, classifier):
     with_samples(
         monkeypatch, classifier, lambda sample: dataclasses.replace(sample, scores=tuple(np.roll(sample.scores, 1)))
