@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binned_statistic, binomtest, sem, t  # type: ignore[import-untyped]
-from sklearn.metrics import log_loss, precision_recall_fscore_support  # type: ignore[import-untyped]
+from scipy.stats import binned_statistic, binomtest, sem, t
+from sklearn.metrics import log_loss, precision_recall_fscore_support
 
 Truth = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
