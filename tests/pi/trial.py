@@ -21,6 +21,7 @@ from benchmarks.pixels import pixels_beside
 from edge.errors import UserError
 from edge.run_folder import model_files
 from tests.conftest import DIGITS_TRAINING, write_digits
+from tests.consumers.judging import OWN_INT8_TOLERANCE
 from tests.pi.boards import Board
 from tests.pi.comparison import Asked, read_asked
 from tests.pi.machine import remove_tree
@@ -29,6 +30,8 @@ from tests.tree import PACKAGES, ROOT
 
 _TREE_FILES = ("pyproject.toml", "README.md", "LICENSE")
 _HERE = Path(__file__).parent
+_ALL_CLASSES = 1_000_000
+_CLOSE = OWN_INT8_TOLERANCE  # of confidence
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Filmed:
         frames: How many the video has.
         answers: How many came.
         same_labels: How many of them are those of x86.
+        close: How many others name a class that x86 held for nearly as likely. FFmpeg's way from YUV to BGR and
+            OpenCV's INTER_LINEAR round otherwise on Arm, a pixel by up to 2.
     """
 
     file: str
@@ -67,11 +72,12 @@ class Filmed:
     frames: int
     answers: int
     same_labels: int
+    close: int
 
     @property
     def passed(self) -> bool:
-        """Whether each frame was answered, as on x86."""
-        return self.frames == self.answers == self.same_labels
+        """Whether each frame was answered, as on x86 or nearly so."""
+        return self.frames == self.answers == self.same_labels + self.close
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,7 @@ def film(system: System, key: str, board: Board, files: Sequence[str], frames: i
     """
     found = []
     for file in files:
-        flags = ["--every-frame", "--jsonl", "-"]
+        flags = ["--every-frame", "--jsonl", "-", "--top-k", str(_ALL_CLASSES)]
         line = ["edge/camera_classify.py", "--model", f"/srv/run/{file}", "--source", "/srv/clip.avi", *flags]
         there = system.run(board, [python_for(file), *line], "/srv/copied")
         ours = [each.replace("/srv/", f"{system.root}/srv/") if each.startswith("/srv/") else each for each in line]
@@ -157,10 +163,29 @@ def film(system: System, key: str, board: Board, files: Sequence[str], frames: i
             raise UserError(f"camera_classify.py fails on this machine already: {last_words(here.stderr)}")
         if there.returncode:
             print(f"{file}: {last_words(there.stderr)}", file=sys.stderr)
-        labels = [[json.loads(each)["label"] for each in done.stdout.splitlines()] for done in (here, there)]
-        same = sum(one == other for one, other in zip(*labels, strict=False))
-        found.append(Filmed(file, key, frames, len(labels[1]), same))
+        found.append(compare_answers(file, key, frames, here.stdout, there.stdout))
     return found
+
+
+def compare_answers(file: str, board: str, frames: int, here: str, there: str) -> Filmed:
+    """Compare the camera line's JSON lines, frame by frame.
+
+    Args:
+        file: The model file's name.
+        board: Where `there` is.
+        frames: How many the video has.
+        here: The lines of x86, with all classes.
+        there: The lines of the board.
+    """
+    ours, theirs = ([json.loads(line) for line in said.splitlines()] for said in (here, there))
+    same = close = 0
+    for one, other in zip(ours, theirs, strict=False):
+        held = {each["label"]: each["confidence"] for each in one["top"]}
+        if one["label"] == other["label"]:
+            same += 1
+        elif one["confidence"] - held.get(other["label"], 0.0) <= _CLOSE:
+            close += 1
+    return Filmed(file, board, frames, len(theirs), same, close)
 
 
 def ask_board(system: System, board: Board, files: Sequence[str]) -> Asked:
