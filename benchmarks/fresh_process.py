@@ -1,88 +1,130 @@
-"""Asks a model in a process of its own: what a figure needs that must not see what this process did before.
+"""What a model costs a process that has just begun: imports, load, first inference, the most memory it ever held.
 
-Peak memory is such a figure. Linux hands `ru_maxrss` down to a child that is started from a big process (319 MB was
-read in a child that used 9, its parent held 300), so the kernel's mark of the child's own pages is read, `VmHWM`.
+    python -m benchmarks.fresh_process MODEL
+
+A process that has loaded one model already is a poor judge of that, so `measure_fresh` starts a new one each time. The
+memory is Linux's VmHWM: getrusage's ru_maxrss counts what the *parent* held where it started the child by vfork, as
+Python does (measured: 221 MB for a child of 9).
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from edge.command import add_num_threads_flag, command, parser
 from edge.errors import UserError
 
 _LONGEST_S = 300
-_CODE = "import sys; from benchmarks.fresh_process import answer_once; answer_once(sys.argv[1])"
+_MODULES = {
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+    "onnxruntime": "onnxruntime",
+}
 
 
-def peak_rss_bytes(model: Path, num_threads: int, runtime: str | None) -> int:
-    """Return the most memory that a fresh process held while it loaded a model and answered one camera frame.
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Load a model, ask it once, print what that took as JSON."""
+    flags = parser("python -m benchmarks.fresh_process", "Measure a model's load and first inference in this process.")
+    flags.add_argument("model", type=Path, metavar="MODEL", help=".tflite or .onnx file")
+    flags.add_argument("--runtime", choices=sorted(_MODULES), default="ai-edge-litert", help="what runs it")
+    add_num_threads_flag(flags)
+    given = flags.parse_args(argv)
+    print(json.dumps(measure_here(given.model, given.runtime, given.num_threads)))
+    return 0
 
-    All of it counts: Python, NumPy, OpenCV and the runtime (110 MB, say) beside the model.
+
+def measure_here(path: Path, runtime: str, num_threads: int) -> dict[str, Any]:
+    """Measure in this process, which should be a new one.
 
     Args:
-        model: The model file.
+        path: The model file.
+        runtime: One of `edge.runtimes.RUNTIMES`.
         num_threads: Threads of the runtime.
-        runtime: One of `edge.runtimes.RUNTIMES`; None for the first that takes the file and is installed.
+
+    Returns:
+        import_ms (NumPy, OpenCV, the runtime), load_ms (file to a runtime that is ready), first_inference_ms (resizing
+        and ranking included), peak_rss_bytes; None where this system doesn't tell the memory.
 
     Raises:
-        UserError: If the model can't be loaded or asked.
+        UserError: If the file can't be loaded.
     """
-    asked = json.dumps({"model": str(model.absolute()), "num_threads": num_threads, "runtime": runtime})
+    start = time.perf_counter()
+    from edge import runtimes
+    from edge.pixel_input import describe_input
+    from edge.preprocess import to_image
+
+    with contextlib.suppress(ImportError):  # `load` says better what is missing
+        importlib.import_module(_MODULES[runtime])
+    imported = time.perf_counter()
+    loaded = runtimes.load(path, num_threads, runtime)
+    pixels = describe_input(path, loaded.input_shape, loaded.input_dtype, loaded.input_range)
+    loaded.prepare(pixels)
+    ready = time.perf_counter()
+    import numpy as np
+
+    frame = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    drawn = time.perf_counter()
+    scores = loaded.invoke(to_image(frame, pixels.image_size))
+    scores.argmax()
+    answered = time.perf_counter()
+    return {
+        "import_ms": round((imported - start) * 1e3, 2),
+        "load_ms": round((ready - imported) * 1e3, 3),
+        "first_inference_ms": round((answered - drawn) * 1e3, 3),
+        "peak_rss_bytes": read_peak_memory(),
+    }
+
+
+def measure_fresh(path: Path, runtime: str, num_threads: int) -> dict[str, Any]:
+    """Return what `measure_here` gives in a new process.
+
+    Raises:
+        UserError: If that process fails.
+    """
     root = str(Path(__file__).resolve().parent.parent)
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    line = [sys.executable, "-m", "benchmarks.fresh_process", "--runtime", runtime, "--num-threads", str(num_threads)]
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _CODE, asked],
+            [*line, "--", str(path.resolve())],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             capture_output=True,
             text=True,
             timeout=_LONGEST_S,
-            check=False,
+            check=True,
         )
-    except subprocess.TimeoutExpired as error:
-        raise UserError(f"{model} gave no answer in {_LONGEST_S} s in a process of its own; ask fewer files") from error
-    said = (done.stderr.strip() or "it was killed, so likely for want of memory").splitlines()[-1]
-    if done.returncode == 1 and said.startswith("error: "):
-        raise UserError(said.removeprefix("error: "))
-    if done.returncode != 0 or not done.stdout.strip().isdecimal():
-        raise UserError(f"{model} could not be asked in a process of its own (exit {done.returncode}): {said}")
-    return int(done.stdout)
+        measured: dict[str, Any] = json.loads(done.stdout)
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise UserError(f"Expected {path} to load in a new process, it exited {error.returncode}: {said}") from error
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        raise UserError(f"Expected {path} to load and answer in a new process, got {error}") from error
+    return measured
 
 
-def answer_once(asked: str) -> None:
-    """Load a model, answer one frame, print the peak of this process's memory in bytes; exit 1 for a `UserError`.
+def read_peak_memory(status: Path = Path("/proc/self/status")) -> int | None:
+    """Return the most bytes of memory that this process ever held; None where the system doesn't tell.
 
     Args:
-        asked: "model", "num_threads" and "runtime" as JSON.
+        status: The process's /proc/PID/status.
     """
-    import numpy as np
-
-    from edge.classifier import Classifier
-    from edge.extras import explained
-
-    given = json.loads(asked)
-    frame = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     try:
-        with explained():
-            Classifier(given["model"], given["num_threads"], runtime=given["runtime"]).classify(frame)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    print(own_peak_rss_bytes())
+        lines = status.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    found = [line.split() for line in lines if line.startswith("VmHWM:")]
+    return int(found[0][1]) * 1024 if found and found[0][1:2] and found[0][1].isdecimal() else None
 
 
-def own_peak_rss_bytes() -> int:
-    """Return the most memory that this process held so far, in bytes."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
-        (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
-        return int(peak) * 1024
-    except (OSError, ValueError):  # no Linux
-        import resource
-
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else most * 1024
+if __name__ == "__main__":
+    sys.exit(main())

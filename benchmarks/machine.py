@@ -44,7 +44,7 @@ def fingerprint() -> dict[str, Any]:
         cpu_model, cpu_flags (those that matter to networks), cores (that this process may use), board, architecture,
         memory_bytes, governor, temperature_c (now), os, kernel, python, versions (distribution -> version).
     """
-    cpuinfo = _read(Path("/proc/cpuinfo")) or ""
+    cpuinfo = read_small(Path("/proc/cpuinfo")) or ""
     return {
         "cpu_model": parse_cpu_model(cpuinfo) or platform.processor() or None,
         "cpu_flags": parse_cpu_flags(cpuinfo),
@@ -52,7 +52,7 @@ def fingerprint() -> dict[str, Any]:
         "board": parse_board(cpuinfo),
         "architecture": platform.machine(),
         "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
-        "governor": _read(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
+        "governor": read_small(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         "temperature_c": read_temperature(Path("/sys/class/thermal")),
         "os": _os_name(),
         "kernel": platform.release(),
@@ -99,7 +99,7 @@ def read_temperature(thermal: Path) -> float | None:
     """
     degrees = []
     for zone in sorted(thermal.glob("thermal_zone*")):
-        kind, text = _read(zone / "type") or "", _read(zone / "temp") or ""
+        kind, text = read_small(zone / "type") or "", read_small(zone / "temp") or ""
         if kind.lower().startswith(_CPU_ZONES) and text.lstrip("-").isdecimal():
             degrees.append(int(text) / 1000)
     return max(degrees, default=None)
@@ -111,7 +111,7 @@ def _values(cpuinfo: str, key: str) -> list[str]:
     return [value.strip() for name, _, value in pairs if name.strip() == key and value.strip()]
 
 
-def _read(path: Path) -> str | None:
+def read_small(path: Path) -> str | None:
     """Return a small system file's text; None where it is absent or unreadable (sensors may fail while read)."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()

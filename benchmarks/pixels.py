@@ -17,6 +17,7 @@ from edge.errors import UserError
 from edge.preprocess import Frame
 
 FRAME_SIZE = 480, 640  # (height, width) that a webcam gives unasked
+_JPEG_QUALITY = 90
 _FRAMES = 16  # enough that frames come from memory, as a camera's do, and not from the processor's cache
 
 
@@ -31,6 +32,11 @@ class Pixels:
 
     origin: str
     frames: list[Frame]
+
+    def jpegs(self) -> list[bytes]:
+        """Return the frames as JPEG files, as a camera or a phone sends them."""
+        quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+        return [cv2.imencode(".jpg", frame, quality)[1].tobytes() for frame in self.frames]
 
 
 def pixels_beside(model: Path) -> Pixels:

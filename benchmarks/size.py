@@ -85,7 +85,7 @@ def apk_bytes(suffix: str, data: bytes) -> int:
 
 def _row(model: Path, num_threads: int) -> dict[str, Any]:
     """Return the row of one file."""
-    from benchmarks.fresh_process import peak_rss_bytes
+    from benchmarks.fresh_process import measure_fresh
     from benchmarks.parts import measure_parts
     from edge.classifier import Classifier
 
@@ -108,7 +108,7 @@ def _row(model: Path, num_threads: int) -> dict[str, Any]:
         "graph_bytes": parts.graph,
         "metadata_bytes": parts.metadata,
         "golden_bytes": parts.golden,
-        "peak_rss_bytes": peak_rss_bytes(model, num_threads, None),
+        "peak_rss_bytes": measure_fresh(model, classifier.runtime.split()[0], num_threads)["peak_rss_bytes"],
     }
 
 

@@ -19,7 +19,6 @@ if not __package__:  # run by path: the folder above edge/ takes the place of ed
 import argparse
 import contextlib
 import itertools
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -30,6 +29,7 @@ from edge.cooling import Cooling
 from edge.errors import UserError
 from edge.model_flags import add_model_flags, load_classifier
 from edge.output_flags import add_output_flags, make_judge, open_outputs
+from edge.stop_request import StopRequest
 from edge.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -44,34 +44,6 @@ again until it is back. Ctrl-C or SIGTERM end the loop."""
 _SLICE_S = 0.1  # of a pause: how soon a signal ends it
 
 
-class _StopRequest:
-    """Whether SIGINT or SIGTERM came."""
-
-    def __init__(self) -> None:
-        self._came = False
-
-    def came(self) -> bool:
-        """Tell whether the loop is to end."""
-        return self._came
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take the signals over; a second one ends the process as if nobody had."""
-        former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-        def receive(number: int, _frame: object) -> None:
-            self._came = True  # nothing else: a lock taken in a handler could be held by what it interrupted
-            signal.signal(number, former[signal.Signals(number)])
-
-        for number in former:
-            signal.signal(number, receive)
-        try:
-            yield
-        finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
-
-
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module."""
@@ -81,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from edge.sources import parse_source
 
     source = parse_source(flags.source)
-    stop, tally = _StopRequest(), Tally()
+    stop, tally = StopRequest(), Tally()
 
     def skip(error: UserError) -> None:
         tally.skipped += 1

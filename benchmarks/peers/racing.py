@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.latency import summarize
 from benchmarks.peers.catalogue import OURS, PEERS, PROGRAMS, Peer
 from benchmarks.peers.environments import EnvironmentMissing
 from benchmarks.peers.race import Racer, race, write_frames
+from benchmarks.percentiles import summarize
 from benchmarks.pixels import pixels_beside
 from edge.classifier import Classifier
 from edge.errors import UserError

@@ -1,34 +1,45 @@
+import json
+import sys
+
 import numpy as np
-import psutil
 import pytest
 
-from benchmarks.fresh_process import own_peak_rss_bytes, peak_rss_bytes
+from benchmarks import fresh_process
+from benchmarks.fresh_process import main, measure_fresh, read_peak_memory
 from edge import UserError
+from tests.benchmarks.board import write
 
 
-def test_the_own_peak_is_at_least_what_is_held_now():
-    held = np.ones(40_000_000 // 8)
-    assert own_peak_rss_bytes() >= psutil.Process().memory_info().rss * 0.99 > held.nbytes
+def test_a_new_process_holds_what_it_needs_and_not_what_its_parent_holds(digits_run):
+    ballast = np.ones(300_000_000 // 8)  # vfork hands this on in getrusage's ru_maxrss
+    measured = measure_fresh(digits_run / "model_int8.tflite", "ai-edge-litert", 1)
+    assert 20e6 < measured["peak_rss_bytes"] < 250e6 < ballast.nbytes
+    assert min(measured[key] for key in ("import_ms", "load_ms", "first_inference_ms")) > 0
 
 
-def test_a_big_process_does_not_pass_its_memory_on(digits_run):
-    before = peak_rss_bytes(digits_run / "model_int8.tflite", 1, None)
-    assert 20e6 < before < 400e6  # Python, NumPy, OpenCV, the runtime
-    held = np.ones(600_000_000 // 8)  # more than the child could have by itself
-    assert peak_rss_bytes(digits_run / "model_int8.tflite", 1, "ai-edge-litert") < held.nbytes
+def test_the_command_prints_json(digits_run, capsys):
+    assert main([str(digits_run / "model_float32.onnx"), "--runtime", "onnxruntime"]) == 0
+    assert {"import_ms", "load_ms", "first_inference_ms", "peak_rss_bytes"} == json.loads(
+        capsys.readouterr().out
+    ).keys()
 
 
-def test_from_another_folder(digits_run, monkeypatch):
-    monkeypatch.chdir(digits_run)
-    assert peak_rss_bytes(next(digits_run.glob("model_int8.tflite")).relative_to(digits_run), 1, None) > 0
+def test_a_file_that_is_no_model(tmp_path):
+    (tmp_path / "text.tflite").write_text("I am no model")
+    with pytest.raises(UserError, match=r"text\.tflite.*exited 1: error: "):
+        measure_fresh(tmp_path / "text.tflite", "ai-edge-litert", 1)
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"no model", "neither"), (None, "could not read it")])
-def test_what_can_not_be_asked_is_a_line(content, said, tmp_path):
-    path = tmp_path / "model.tflite"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(UserError, match=said) as refused:
-        peak_rss_bytes(path, 1, None)
-    assert "\n" not in str(refused.value)
-    assert not str(refused.value).startswith("error: ")
+def test_a_process_that_says_something_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(fresh_process.sys, "executable", "/bin/echo")
+    with pytest.raises(UserError, match="new process"):
+        measure_fresh(tmp_path / "model.tflite", "ai-edge-litert", 1)
+
+
+def test_the_most_memory_that_linux_tells(tmp_path):
+    status = write(tmp_path / "status", "Name:\tpython3\nVmPeak:\t  900000 kB\nVmHWM:\t   43210 kB\nVmRSS:\t 99 kB")
+    assert read_peak_memory(status) == 43210 * 1024
+    assert read_peak_memory(write(tmp_path / "status", "Name:\tpython3\nVmHWM:")) is None
+    assert read_peak_memory(tmp_path / "none") is None
+    if sys.platform == "linux":
+        assert read_peak_memory() > 1e6

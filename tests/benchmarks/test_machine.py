@@ -103,7 +103,7 @@ def test_this_machine():
 
 
 def test_no_serial_number_leaves_the_machine(monkeypatch):
-    monkeypatch.setattr(machine, "_read", lambda path: PI_5 if path.name == "cpuinfo" else None)
+    monkeypatch.setattr(machine, "read_small", lambda path: PI_5 if path.name == "cpuinfo" else None)
     found = machine.fingerprint()
     assert found["cpu_model"] == "Cortex-A76"
     assert "c0ffee" not in str(found)
