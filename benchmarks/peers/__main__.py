@@ -35,12 +35,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags.add_argument("--seconds", type=positive_int, default=2, metavar="S", help="timed seconds of each at least")
     flags.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these, and TinySight")
     flags.add_argument("--environments", type=Path, default=CACHE, metavar="DIR", help="where environments are kept")
+    flags.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also put the table into FILE, between <!-- peers --> and its end"
+    )
     add_output_flags(flags)
     given = flags.parse_args(argv)
     check_outputs(given)
     from benchmarks.machine import fingerprint
+    from benchmarks.marks import put_between_marks
     from benchmarks.peers.racing import compare
-    from benchmarks.peers.table import print_table
+    from benchmarks.peers.table import print_table, to_markdown
     from edge.run_folder import model_files, resolve_run
 
     models = given.models or [path for path in model_files(resolve_run(given.run)) if path.name in _DEFAULT]
@@ -52,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
     results = {"machine": fingerprint(), "rows": rows}
     print_table(results)
+    if given.markdown:
+        put_between_marks(given.markdown, "peers", to_markdown(results))
     write_outputs(given, "peers", results)
     return 0
 

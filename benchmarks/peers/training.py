@@ -33,12 +33,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags.add_argument(
         "--environments", type=Path, default=Path(".venv-peers"), metavar="DIR", help="where environments are kept"
     )
+    flags.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="also put the table into FILE, between <!-- training peers --> and its end",
+    )
     add_output_flags(flags)
     given = flags.parse_args(argv)
     check_outputs(given)
     from benchmarks.machine import fingerprint
+    from benchmarks.marks import put_between_marks
     from benchmarks.peers import ours, ultralytics
-    from benchmarks.peers.training_table import print_table
+    from benchmarks.peers.training_table import print_table, to_markdown
 
     output: Path = given.output.absolute()
     try:
@@ -67,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows[0]["predict_ms"], rows[1]["predict_ms"] = ours.merge_times(own_times), ours.merge_times(their_times)
     results = {"machine": fingerprint(), "rows": rows}
     print_table(results)
+    if given.markdown:
+        put_between_marks(given.markdown, "training peers", to_markdown(results))
     write_outputs(given, "training_peers", results)
     return 0
 

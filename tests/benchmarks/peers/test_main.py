@@ -15,9 +15,21 @@ def test_a_run_with_its_peers(digits_run, tmp_path, capsys, monkeypatch):
         raise EnvironmentMissing("no room for it")
 
     monkeypatch.setattr(catalogue, "install_packages", missing)
-    results = tmp_path / "results.json"
+    results, page = tmp_path / "results.json", tmp_path / "page.md"
+    page.write_text("<!-- peers -->\n<!-- end of peers -->\n")
     others = ["ai-edge-litert by hand", "MediaPipe ImageClassifier", "onnxruntime by hand", "OpenCV's dnn"]
-    flags = ["--run", str(digits_run), "--results", str(results), "--only", BARE, *others, *QUICK]
+    flags = [
+        "--run",
+        str(digits_run),
+        "--results",
+        str(results),
+        "--markdown",
+        str(page),
+        "--only",
+        BARE,
+        *others,
+        *QUICK,
+    ]
     assert command.main(flags) == 0
     rows = json.loads(results.read_text())["peers"]["rows"]
     for model in ("model_int8.tflite", "model_float32.tflite", "model_float32.onnx"):
@@ -35,6 +47,9 @@ def test_a_run_with_its_peers(digits_run, tmp_path, capsys, monkeypatch):
             assert row["runs"] >= 10
             assert row["frame_to_label_ms"]["p50"] > 0
             assert row["same_label"] > 0.5  # digits of 8x8 pixels, blown up: another resizing may turn one
+    lines = page.read_text().splitlines()
+    assert sum(line.startswith("| TinySight ") for line in lines) == 3
+    assert sum(line.startswith("|--") for line in lines) == 3
     said = capsys.readouterr().out
     assert "skipped: MediaPipe ImageClassifier (model_int8.tflite): no room for it" in said
 

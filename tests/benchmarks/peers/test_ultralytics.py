@@ -7,7 +7,7 @@ import pytest
 from benchmarks.peers import ultralytics
 from benchmarks.peers.contender import Contender
 from benchmarks.peers.ours import merge_times
-from benchmarks.peers.training_table import print_table
+from benchmarks.peers.training_table import print_table, to_markdown
 from edge.errors import UserError
 
 # What version 8.4.190 says, shortened.
@@ -87,7 +87,9 @@ def test_rounds_are_merged_and_shown(tmp_path, capsys):
     assert times == {"a": {"median": 3.0, "min": 2.0, "max": 9.0}}
     own = contender(tmp_path).to_row() | {"predict_ms": {"model_int8.tflite": times["a"]}}
     theirs = replace(contender(tmp_path), name="Ultralytics 8", files={"best.pt": 3_000_000}).to_row()
-    print_table({"rows": [own, theirs | {"predict_ms": {}}]})
+    results = {"machine": {"cpu_model": "Z80", "cores": 1}, "rows": [own, theirs | {"predict_ms": {}}]}
+    assert "| TinySight: model_int8.tflite | 2.00 |" in to_markdown(results)
+    print_table(results)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["TinySight:", "model_int8.tflite", "2.00", "3.00", "(2.00-9.00)"] in lines
     assert ["Ultralytics:", "best.pt", "3.00", "not", "timed"] in lines
