@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for path in models:
         compared = compare(path, given.num_threads, binary, given.rounds)
         print(
-            f"{path.name}: quickest run {compared['ours_min_ms']:.3f} ms, by {compared['tool']} "
+            f"{path}: quickest run {compared['ours_min_ms']:.3f} ms, by {compared['tool']} "
             f"{compared['theirs_min_ms']:.3f} ms: {compared['min_ratio']:.3f}; mean of the best round "
             f"{compared['ours_mean_ms']:.3f} and {compared['theirs_mean_ms']:.3f} ms: {compared['mean_ratio']:.3f}",
             flush=True,
