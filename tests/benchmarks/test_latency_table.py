@@ -10,6 +10,7 @@ COOL = dict.fromkeys(("temperature_c", "frequency_mhz", "throttled", "governor")
 def _row(model, scheme, num_threads, ratio, pixels="eval.npz", **changes):
     times = {"min": 1.25, "p50": 2.5, "p90": 3.75, "p99": 12.34}
     return {
+        "run": "solar",
         "model": model,
         "scheme": scheme,
         "runtime": "ai-edge-litert 2.3.0",
