@@ -20,11 +20,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import edge
+from benchmarks.results import add_output_flags, check_outputs, write_outputs
 from edge.command import command, parser, positive_int
 from edge.errors import MissingPackage, UserError
 from edge.extras import install_line
@@ -55,8 +55,7 @@ class Starts:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the figures, write them as JSON where asked."""
     flags = _parse(argv)
-    if flags.json and (flags.json.is_dir() or not os.access(flags.json.parent, os.W_OK)):  # now, not after a minute
-        raise UserError(f"Expected a file in a folder that can be written to for --json, got {flags.json}")
+    check_outputs(flags)
     with tempfile.TemporaryDirectory(prefix="tinysight-") as folder:
         # Bytecode of our own, whatever the environment says about writing it.
         environment = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -73,10 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     ratio = rows[0]["wall_s"]["p50"] / rows[1]["wall_s"]["p50"]
     for row in rows:
         wall = ", ".join(f"{key} {value:.3f}" for key, value in row["wall_s"].items())
-        print(f"{row['name']:<14} {wall} s, at most {row['peak_rss_bytes'] / _MIB:.1f} MiB")
+        print(f"{row['case']:<14} {wall} s, at most {row['peak_rss_bytes'] / _MIB:.1f} MiB")
     print(f"{answers.name} over {imports.name}: {ratio:.2f}, medians of {flags.runs} each in turn")
-    if flags.json:
-        _write(flags.json, {"model": str(flags.model), "runs": flags.runs, "rows": rows, "ratio": round(ratio, 3)})
+    from benchmarks.machine import fingerprint  # brings OpenCV: not before the last process was started
+
+    model = {"run": flags.model.resolve().parent.name, "model": flags.model.name, "num_threads": 1, "runs": flags.runs}
+    rows = [{**model, **row} for row in rows]
+    rows[0]["ratio"] = round(ratio, 3)
+    write_outputs(flags, "cold_start", {"machine": fingerprint(), "rows": rows})
     return 0
 
 
@@ -134,25 +137,13 @@ def summarize(starts: Starts) -> dict[str, Any]:
 
     quantiles = np.percentile(starts.wall_s, [0, 50, 90])
     wall_s = {key: round(float(value), 4) for key, value in zip(("min", "p50", "p90"), quantiles, strict=True)}
-    return {"name": starts.name, "wall_s": wall_s, "peak_rss_bytes": max(starts.peak_rss_bytes)}
+    return {"case": starts.name, "wall_s": wall_s, "peak_rss_bytes": max(starts.peak_rss_bytes)}
 
 
 def _make_photo(path: Path, environment: dict[str, str]) -> Path:
     """Write a photo of 640x480, by a process of its own."""
     subprocess.run([sys.executable, "-c", _PHOTO, str(path)], env=environment, check=True)
     return path
-
-
-def _write(path: Path, results: dict[str, Any]) -> None:
-    """Write the figures, with the machine that they are of."""
-    from benchmarks.machine import fingerprint
-    from edge.run_folder import write_json
-
-    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    try:
-        write_json(path, {"created": created, "machine": fingerprint(), **results})
-    except OSError as error:
-        raise UserError(f"Could not write {path}: {error.strerror}; name another --json FILE") from error
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -168,7 +159,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     flags.add_argument("--photo", type=Path, metavar="FILE", help="what to answer (default: one made for it, 640x480)")
     flags.add_argument("--runs", type=positive_int, default=20, metavar="N", help="timed processes of each kind")
-    flags.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    add_output_flags(flags)
     return flags.parse_args(argv)
 
 

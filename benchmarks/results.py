@@ -20,7 +20,7 @@ from edge.run_folder import read_json, write_json
 
 SECTIONS = (
     *("latency", "sustained", "accuracy", "robustness", "size"),
-    *("peers", "training_peers", "serving", "camera", "cold_start"),
+    *("peers", "training_peers", "serving", "cold_start"),
 )
 # What a row is about; a row without one of them has None there.
 KEY = ("run", "model", "runtime", "num_threads", "case")
