@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.intervals import wilson_interval
 from benchmarks.measured import Measured, Row, find_measured
+from edge.answers import printable
 from edge.errors import UserError
 from edge.run_folder import read_json
 
@@ -20,6 +21,8 @@ _TEST_SPLIT, _ALL_CORRUPTIONS = "eval.npz", "all"  # the photos and the case of 
 @dataclass(frozen=True)
 class Candidate:
     """A file in a runtime with a number of threads; None is what nobody measured.
+
+    Names come out of somebody's files and go to terminals: they are printable.
 
     Attributes:
         dataset: The photos' name and their number of classes.
@@ -117,8 +120,8 @@ def _keras(run: Path, test: Mapping[str, Any]) -> Candidate:
     accuracy, n = float(test["accuracy"]), int(test["n"])
     return Candidate(
         dataset=_dataset(run, config),
-        run=run.resolve().name,
-        architecture=str(config["model"]),
+        run=printable(run.resolve().name),
+        architecture=printable(str(config["model"])),
         model=model.name,
         scheme="keras",
         runtime=None,
@@ -142,7 +145,7 @@ def _keras(run: Path, test: Mapping[str, Any]) -> Candidate:
 
 def _converted(keras: Candidate, file: str, entry: Mapping[str, Any], measured: Measured, timed: Row) -> Candidate:
     """Return a converted file as one row of the latencies has it; {} for none."""
-    runtime = str(timed["runtime"]) if timed.get("runtime") else None
+    runtime = printable(str(timed["runtime"])) if timed.get("runtime") else None
     size = next(iter(measured.of("size", file, runtime)), {})
     endured = [row for row in measured.of("robustness", file, runtime) if row.get("case") == _ALL_CORRUPTIONS]
     tested = entry.get("test") or {}
@@ -156,8 +159,8 @@ def _converted(keras: Candidate, file: str, entry: Mapping[str, Any], measured: 
         dataset=keras.dataset,
         run=keras.run,
         architecture=keras.architecture,
-        model=file,
-        scheme=str(entry.get("scheme") or "unknown"),
+        model=printable(file),
+        scheme=printable(str(entry.get("scheme") or "unknown")),
         runtime=runtime,
         num_threads=int(timed["num_threads"]) if timed else None,
         size_bytes=int(entry["size_bytes"]),
@@ -181,9 +184,9 @@ def _dataset(run: Path, config: Mapping[str, Any]) -> str:
     """Return the photos' name and number of classes: accuracies on others can't be compared."""
     path = run / "dataset.json"
     if not path.exists():
-        return Path(str(config.get("data") or "")).name
+        return printable(Path(str(config.get("data") or "")).name)
     dataset = read_json(path, _TRAIN)
-    return f"{dataset['name']}, {len(dataset['labels'])} classes"
+    return printable(f"{dataset['name']}, {len(dataset['labels'])} classes")
 
 
 def _interval(row: Mapping[str, Any], accuracy: float, n: int) -> tuple[float, float]:

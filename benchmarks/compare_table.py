@@ -87,17 +87,17 @@ def print_choice(choice: Choice, columns: Sequence[Column]) -> None:
 
 def to_markdown(choices: Sequence[Choice], columns: Sequence[Column], machine: str | None) -> str:
     """Return the tables in Markdown, one a data set, and what they are of below each."""
-    where = f"Medians of {_describe_threads(choices)} on {machine}" if machine else "No latency was measured yet"
     parts = []
     for choice in choices:
         lines = [[column.heading for column in columns]]
-        # A name may hold what would end a cell.
-        lines += [[(c.text(each) or DASH).replace("|", "\\|") for c in columns] for each in choice.candidates]
+        lines += [[_plain(c.text(each) or DASH) for c in columns] for each in choice.candidates]
         widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
         rows = [_markdown_row(line, columns, widths) for line in lines]
         rule = [("-" * width) + ("-" if column.is_name else ":") for column, width in zip(columns, widths, strict=True)]
         rows.insert(1, "|" + "|".join("-" + dashes for dashes in rule) + "|")
-        parts.append("\n".join([*rows, "", f"{where}; {title(choice)}.{noise_note([choice])}"]))
+        threads = _describe_threads([choice])
+        where = f"Medians of {threads} on {machine}" if machine and threads else "No latency was measured yet"
+        parts.append("\n".join([*rows, "", f"{where}; {_plain(title(choice))}.{noise_note([choice])}"]))
     return "\n\n".join(parts)
 
 
@@ -157,10 +157,12 @@ def describe_ratio(candidate: Candidate) -> str:
 
 
 def _describe_threads(choices: Sequence[Choice]) -> str:
-    """Return the numbers of threads in words."""
+    """Return the numbers of threads in words; empty where nobody measured a time."""
     counts = sorted({each.num_threads for choice in choices for each in choice.candidates if each.num_threads})
     if counts == [1]:
         return "one thread"
+    if not counts:
+        return ""
     return f"{' or '.join(map(str, counts))} threads"
 
 
@@ -168,6 +170,11 @@ def _has_several_runtimes(candidates: Sequence[Candidate]) -> bool:
     """Tell whether files of one format ran in several runtimes."""
     pairs = {(each.model.rpartition(".")[2], each.runtime) for each in candidates if each.runtime}
     return len(pairs) > len({suffix for suffix, _ in pairs})
+
+
+def _plain(text: str) -> str:
+    """Return a text for Markdown: a name may hold what would end a cell, or HTML."""
+    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 def _markdown_row(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:

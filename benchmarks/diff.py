@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from benchmarks.differences import Differences
 
 # A key that only the rows of a section have, for what --json wrote.
-_TELLING = {"invoke_ms": "latency", "gzip_bytes": "size", "corrupted_accuracy": "robustness", "accuracy": "accuracy"}
+_TELLING = {
+    "invoke_ms": "latency",
+    "camera_to_label_ms": "sustained",
+    "gzip_bytes": "size",
+    "corrupted_accuracy": "robustness",
+    "accuracy": "accuracy",
+}
 
 
 @command
@@ -82,7 +88,9 @@ def read_sections(path: Path) -> dict[str, dict[str, Any]]:
         raise UserError(f"Expected measured rows in {path}, found none; measure again")
     section = next((name for key, name in _TELLING.items() if key in rows[0]), None)
     if section is None:
-        raise UserError(f"Expected rows of latency, accuracy, robustness or size in {path}; name another file")
+        raise UserError(
+            f"Expected rows of latency, sustained, accuracy, robustness or size in {path}; name another file"
+        )
     return {section: content}
 
 

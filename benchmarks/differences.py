@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.metrics import METRICS, Metric, Row, judge, judge_pairs, read_value
-from benchmarks.results import KEY
+from benchmarks.results import KEY, key_of
 
 # What makes two machines one: a speed may be compared as it stands.
 _MACHINE = ("cpu_model", "cpu_flags", "cores", "board", "architecture", "governor")
@@ -118,13 +118,7 @@ def _note(found: Differences, change: int, line: str) -> None:
 
 def _by_key(section: Mapping[str, Any]) -> dict[tuple[str, ...], Row]:
     """Return a section's rows by what they are about; a newer version of a runtime is the same runtime."""
-    return {_key(row): row for row in section["rows"]}
-
-
-def _key(row: Row) -> tuple[str, ...]:
-    """Return what a row is about; empty where it doesn't say."""
-    values = {**row, "runtime": str(row.get("runtime") or "").split(" ")[0]}
-    return tuple("" if values.get(name) is None else str(values[name]) for name in KEY)
+    return {key_of(row): row for row in section["rows"]}
 
 
 def _over_float32(rows: Rows, key: tuple[str, ...], metric: Metric) -> tuple[float, Row] | None:

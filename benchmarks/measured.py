@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge.answers import printable
 from edge.errors import UserError
 from edge.run_folder import read_json
 
@@ -65,7 +66,8 @@ def describe_machine(section: Mapping[str, Any]) -> str:
     machine = section.get("machine")
     machine = machine if isinstance(machine, dict) else {}
     cores = machine.get("cores", "?")
-    return f"{machine.get('cpu_model') or 'an unnamed processor'}, {cores} core{'' if cores == 1 else 's'}"
+    said = f"{machine.get('cpu_model') or 'an unnamed processor'}, {cores} core{'' if cores == 1 else 's'}"
+    return printable(said)
 
 
 def runtime_name(row: Mapping[str, Any]) -> str:

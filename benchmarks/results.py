@@ -9,8 +9,10 @@ others measured before: rows about the same thing are replaced, all others stay.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,8 @@ SECTIONS = (
     *("latency", "sustained", "accuracy", "robustness", "size"),
     *("peers", "training_peers", "serving", "cold_start"),
 )
-# What a row is about; a row without one of them has None there.
-KEY = ("run", "model", "runtime", "num_threads", "case")
+# What a row is about; a row may lack some of them.
+KEY = ("run", "model", "runtime", "num_threads", "case", "photos")
 
 
 def add_output_flags(flags: argparse.ArgumentParser) -> None:
@@ -60,13 +62,13 @@ def write_outputs(given: argparse.Namespace, section: str, content: dict[str, An
     """
     content = {"created": datetime.now(timezone.utc).isoformat(timespec="seconds"), **content}
     for flag, path in _outputs(given):
-        if flag == "json":
-            written = content
-        else:
-            before = read_results(path) if path.exists() else {}
-            written = merge(before, section, content)
         try:
-            write_json(path, written)
+            if flag == "json":
+                write_json(path, content)
+                continue
+            with _alone(path.parent):
+                before = read_results(path) if path.exists() else {}
+                write_json(path, merge(before, section, content))
         except OSError as error:
             raise UserError(f"Could not write {path}: {error.strerror}; name another --{flag} FILE") from error
 
@@ -76,8 +78,8 @@ def merge(results: dict[str, Any], section: str, content: dict[str, Any]) -> dic
 
     The machine of the file is that of the newest section.
     """
-    rows = {_key(row): row for row in results.get(section, {}).get("rows", [])}
-    rows |= {_key(row): row for row in content["rows"]}
+    rows = {key_of(row): row for row in results.get(section, {}).get("rows", [])}
+    rows |= {key_of(row): row for row in content["rows"]}
     others = {name: each for name, each in results.items() if name != "machine"}
     others[section] = {**content, "rows": list(rows.values())}
     ordered = {name: others[name] for name in SECTIONS if name in others}
@@ -107,9 +109,30 @@ def find_rows(results: dict[str, Any], section: str, **wanted: Any) -> Sequence[
     return [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
 
 
-def _key(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return what a row is about."""
-    return tuple(str(row.get(name)) for name in KEY)
+def key_of(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a row is about; empty where it doesn't say. A newer version of a runtime is the same runtime."""
+    values = {**row, "runtime": re.sub(r" \d[^ )]*", "", str(row.get("runtime") or ""))}
+    return tuple("" if values.get(name) is None else str(values[name]) for name in KEY)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others that write results into a folder waiting: of two that read and then write, one's rows would be lost.
+
+    Where a folder can't be locked (Windows, some network drives) nobody waits.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # which unlocks it
 
 
 def _outputs(given: argparse.Namespace) -> Iterator[tuple[str, Path]]:

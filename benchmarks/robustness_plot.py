@@ -48,8 +48,9 @@ def draw(content: dict[str, Any]) -> bytes:
     for axes in grid[-1]:
         axes.set_xlabel("severity (0: as it is)", color=_SOFT, fontsize=9)
     figure.supylabel("accuracy", color=_SOFT, fontsize=9)
+    photos = f"{files[0]['n']:,} photo{'' if files[0]['n'] == 1 else 's'}"
     figure.suptitle(
-        f"{printable(files[0]['run'])}: what corruptions leave of the accuracy on {files[0]['n']:,} photos "
+        f"{printable(files[0]['run'])}: what corruptions leave of the accuracy on {photos} "
         f"of {printable(content['photos'])}",
         color=_INK,
         fontsize=13,

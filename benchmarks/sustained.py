@@ -161,7 +161,7 @@ def _draw(row: dict[str, Any], plot: Path) -> None:
             raise
         from edge.extras import install_line
 
-        _note(f"No plot: it needs matplotlib: {install_line('matplotlib')}")
+        _note(f"No plot: it needs matplotlib: {install_line('matplotlib', 'bench')}")
     else:
         draw(row, plot)
 

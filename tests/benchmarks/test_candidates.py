@@ -109,3 +109,10 @@ def test_a_file_that_says_something_else_is_refused(tmp_path, file, content):
     with pytest.raises(UserError, match=r"python -m (train|convert|benchmarks)\.") as refused:
         read_candidates(run, None)
     assert "\n" not in str(refused.value)
+
+
+def test_names_of_strangers_are_printable(tmp_path):
+    run = write_run(tmp_path / "r\x1b[2J", architecture="cnn\n\x07", data="solar\x1b]0;x\r|")
+    for candidate in read_candidates(run, None)[0]:
+        assert (candidate.run, candidate.architecture) == ("r?[2J", "cnn??")
+        assert candidate.dataset == "solar?]0;x?|, 2 classes"

@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -90,3 +91,18 @@ def test_noisy_times_are_marked_and_the_mark_is_explained():
     assert "~1.000" in text.splitlines()[2].replace("|", " ").split()
     assert text.endswith("~: times that did not repeat, on a machine that was busy.")
     assert "~" not in to_markdown(choose([FLOAT], Limits()), choose_columns([FLOAT]), "X, 1 core")
+
+
+def test_markdown_holds_no_html_and_no_cell_of_a_name():
+    named = replace(INT8, run="<img src=x>|", dataset="<b>|")
+    text = to_markdown(choose([FLOAT, named], Limits()), choose_columns([FLOAT, named]), "X")
+    assert "<" not in text
+    assert "&lt;img src=x>\\|" in text
+    assert "test photos of &lt;b>\\|" in text
+
+
+def test_a_data_set_that_nobody_timed_says_so_beside_one_that_was():
+    other = replace(ONNX, dataset="trash", num_threads=None)
+    text = to_markdown(choose([FLOAT, other], Limits()), choose_columns([FLOAT, other]), "X")
+    assert "Medians of one thread on X; 100 test photos of solar." in text
+    assert "No latency was measured yet; 100 test photos of trash." in text

@@ -89,3 +89,12 @@ def test_a_tolerance_that_is_none(text):
     with pytest.raises(SystemExit) as stopped:
         main(["a", "b", "--tolerance", text])
     assert stopped.value.code == 2
+
+
+def test_what_a_sustained_run_wrote(tmp_path, capsys):
+    old, new = (
+        write(tmp_path / name, {"machine": MACHINE, "rows": [{"model": "m", "camera_to_label_ms": {"p50": ms}}]})
+        for name, ms in (("old.json", 10.0), ("new.json", 20.0))
+    )
+    assert main([str(old), str(new)]) == 1
+    assert "sustained: m: camera_to_label_ms p50 10 -> 20 ms" in capsys.readouterr().out

@@ -1,5 +1,7 @@
 import argparse
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -63,3 +65,39 @@ def test_places_that_can_not_be_written_to_are_refused(tmp_path):
     for flags in (given(json=tmp_path), given(results=tmp_path / "absent" / "results.json")):
         with pytest.raises(UserError, match="folder that can be written to"):
             results.check_outputs(flags)
+
+
+def test_other_photos_are_another_row_and_a_newer_runtime_is_the_same(tmp_path):
+    path = tmp_path / "results.json"
+    write(path, "accuracy", row(photos="eval.npz", accuracy=0.9))
+    newer = row(photos="eval.npz", accuracy=0.8, runtime="ai-edge-litert 2.4.0")
+    written = write(path, "accuracy", row(photos="outdoors", accuracy=0.5), newer)
+    assert written["accuracy"]["rows"] == [newer, row(photos="outdoors", accuracy=0.5)]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "name"),
+    [
+        ("onnxruntime 1.32.0", "onnxruntime"),
+        ("ai-edge-litert by hand 2.3.0", "ai-edge-litert by hand"),
+        ("TinySight 0.1.0 (ai-edge-litert 2.3.0)", "TinySight (ai-edge-litert)"),
+        (None, ""),
+    ],
+)
+def test_what_a_runtime_is_called_in_a_key(runtime, name):
+    assert results.key_of({"runtime": runtime})[results.KEY.index("runtime")] == name
+
+
+def test_processes_that_write_at_once_lose_nothing(tmp_path):
+    path = tmp_path / "results.json"
+    say = (
+        "import argparse, pathlib, sys; from benchmarks.results import write_outputs\n"
+        "flags = argparse.Namespace(json=None, results=pathlib.Path(sys.argv[1]))\n"
+        "for number in range(20):\n"
+        "    rows = [{'run': sys.argv[2], 'model': str(number)}]\n"
+        "    write_outputs(flags, 'latency', {'machine': {}, 'rows': rows})\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", say, str(path), name]) for name in "abc"]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert len(json.loads(path.read_text())["latency"]["rows"]) == 60
+    assert [each.name for each in tmp_path.iterdir()] == ["results.json"]
