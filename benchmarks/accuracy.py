@@ -92,12 +92,13 @@ def _endure(flags: argparse.Namespace, files: Sequence[File]) -> tuple[str, dict
         endured = endure(files, photos, chosen, flags.seed, advance)
     for reason in endured.unreadable.values():
         tell(f"left out: {reason}")
+    about = {"photos": photos.origin, "sample": len(chosen) if len(chosen) < len(photos.truth) else None}
     return "robustness", {
         "photos": photos.origin,
         "seed": flags.seed,
         "constants": PUBLISHED[nearest_published(first.image_size)],
         "severities": list(SEVERITIES),
-        "rows": make_rows(files, references, endured),
+        "rows": make_rows(files, references, endured, about),
     }
 
 

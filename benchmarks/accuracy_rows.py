@@ -26,9 +26,9 @@ def evaluate(
         most: Photos at most; None for all.
 
     Returns:
-        Rows as `--json` writes them: what `File.describe` and `judging.judge` return; photos, their origin; left_out
-        (n photos that could not be read, and some names); reference, the name of the float32 file, None where there
-        is none, and else what `judging.compare` returns.
+        Rows as `--json` writes them: what `File.describe` and `judging.judge` return; photos, their origin; sample, how
+        many of them were asked about, None for all; left_out (n photos that could not be read, and some names);
+        reference, the name of the float32 file, None where there is none, and against it what `judging.compare` returns.
 
     Raises:
         UserError: If the photos aren't there, or don't fit a model.
@@ -76,6 +76,7 @@ def _evaluate_group(
         rows[file.path] = {
             **file.describe(),
             "photos": photos.origin,
+            "sample": len(chosen) if len(chosen) < len(photos.truth) else None,
             "left_out": {"n": len(left_out), "photos": left_out[:_MOST_NAMED]},
             **judge(its, truth, labels, names),
             "reference": reference.path.name if reference else None,

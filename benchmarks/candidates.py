@@ -148,8 +148,10 @@ def _converted(keras: Candidate, file: str, entry: Mapping[str, Any], measured: 
     runtime = printable(str(timed["runtime"])) if timed.get("runtime") else None
     size = next(iter(measured.of("size", file, runtime)), {})
     endured = [row for row in measured.of("robustness", file, runtime) if row.get("case") == _ALL_CORRUPTIONS]
+    endured = [row for row in endured if row.get("photos", _TEST_SPLIT) == _TEST_SPLIT]
     tested = entry.get("test") or {}
     judged = [row for row in measured.of("accuracy", file, runtime) if row.get("photos", _TEST_SPLIT) == _TEST_SPLIT]
+    judged = [row for row in judged if row.get("sample") is None]
     asked = next(iter(judged), tested)
     accuracy, n = _number(asked.get("accuracy")), _number(asked.get("n"))
     invoke, frame_to_label = timed.get("invoke_ms") or {}, timed.get("frame_to_label_ms") or {}

@@ -30,13 +30,15 @@ _INK, _SOFT, _LINE = _THEME
 _COLORS = ("#2f7fc4", "#d9503f", "#2f9e62", "#b07a1e", "#8a63c9", "#c2568f", "#1f9c9c", "#7d8590")
 _SHAPES = {"float32": "o", "float16": "s", "dynamic_range": "D", "int8": "^", "int8_qat": "v"}
 _LARGEST, _RING = 420.0, 780.0  # points squared, of the largest file's dot and of the ring round the one to take
+_POINT = 7.0  # points squared, of the point within the dot of a .onnx
 _NEAR, _FAR = 9, 70  # points between a dot and its label
 
 
 def draw_plane(choice: Choice, limits: Limits) -> Figure | None:
     """Draw a data set's candidates; None where none has both figures.
 
-    Colours are runs, shapes are schemes; hollow dots ran with more threads than the fewest. The front is labelled.
+    Colours are runs, shapes are schemes, a point within marks a .onnx; hollow dots ran with more threads than the
+    fewest. The front is labelled.
     """
     points = [each for each in choice.candidates if each.accuracy is not None and each.frame_to_label_ms is not None]
     if not points:
@@ -58,6 +60,8 @@ def draw_plane(choice: Choice, limits: Limits) -> Figure | None:
             alpha=0.8,
             zorder=3,
         )
+        if _is_onnx(each):
+            axes.scatter(*_place(each), s=_POINT, color=_INK, linewidth=0, zorder=3)
     _style(axes, points, limits)
     front = [_place(each) for each in choice.front]
     axes.plot(*zip(*front, strict=True), color=_INK, linewidth=1.3, drawstyle="steps-post", zorder=2)
@@ -66,6 +70,10 @@ def draw_plane(choice: Choice, limits: Limits) -> Figure | None:
     _legend(axes, points, colors, largest, fewest)
     _label(figure, axes, points, choice, several=len(colors) > 1)
     return figure
+
+
+def _is_onnx(candidate: Candidate) -> bool:
+    return candidate.model.endswith(".onnx")
 
 
 def to_data_uri(figure: Figure) -> str:
@@ -131,6 +139,8 @@ def _legend(axes: Axes, points: Sequence[Candidate], colors: dict[str, str], lar
     handles += [dot(s, _SHAPES.get(s, "P"), _SOFT) for s in dict.fromkeys(each.scheme for each in points)]
     for size in (largest, largest / 4):
         handles.append(dot(f"{size / 1e6:.3g} MB", "o", _SOFT, (_LARGEST * size / largest) ** 0.5, "none"))
+    if any(map(_is_onnx, points)):
+        handles.append(dot(".onnx", ".", _INK, 4.0))
     if any((each.num_threads or 1) > fewest for each in points):
         handles.append(dot(f"more than {fewest} thread{'' if fewest == 1 else 's'}", "o", _INK, fill="none"))
     handles.append(Line2D([], [], color=_INK, linewidth=1.3, label="none is better"))

@@ -25,7 +25,7 @@ SECTIONS = (
     *("peers", "training_peers", "serving", "cold_start"),
 )
 # What a row is about; a row may lack some of them.
-KEY = ("run", "model", "runtime", "num_threads", "case", "photos")
+KEY = ("run", "model", "runtime", "num_threads", "case", "photos", "sample")
 
 
 def add_output_flags(flags: argparse.ArgumentParser) -> None:

@@ -102,8 +102,16 @@ def endure(
     )
 
 
-def make_rows(files: Sequence[File], references: Mapping[Path, File], endured: Endured) -> list[dict[str, Any]]:
+def make_rows(
+    files: Sequence[File], references: Mapping[Path, File], endured: Endured, about: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Return the figures of each file.
+
+    Args:
+        files: The files.
+        references: Path of a file -> its float32 file.
+        endured: What they answered.
+        about: What every row shall say about the photos.
 
     Returns:
         For each file a row of `case` "all": what `File.describe` returns; n photos; clean_accuracy and its interval
@@ -120,6 +128,7 @@ def make_rows(files: Sequence[File], references: Mapping[Path, File], endured: E
         reference = references.get(file.path)
         described = {
             **file.describe(),
+            **about,
             "n": len(endured.truth),
             "reference": reference.path.name if reference else None,
         }

@@ -150,7 +150,7 @@ def make_row(figures: Figures, num_threads: int, peaks: dict[str, dict[str, Any]
         **{f"{measure}_ms": summarize(times[measure]) for measure in MEASURES},
         "stages_ms": {stage: summarize(stages[:, number]) for number, stage in enumerate(STAGES)},
         "repeat_p50_ms": {measure: [round(each, 4) for each in medians[measure]] for measure in MEASURES},
-        "noisy": any(disagree(each) for each in medians.values()),
+        "noisy": any(disagree(each) for each in medians.values()) if len(medians["invoke"]) > 1 else None,
         **_summarize_fresh(figures.fresh),
         **_rate(model.entry.path, times["invoke"], peaks.get(model.runtime, {})),
         "energy": figures.energy,

@@ -111,8 +111,8 @@ def test_models_of_several_folders_each_take_their_own_photos(digits_run, small,
     names = [str(digits_run / "model_int8.tflite"), str(small / "model_int8.tflite")]
     assert main([*names, "--photos", "20", "--json", str(results)]) == 0
     first, second = json.loads(results.read_text())["rows"]
-    assert (first["run"], first["n"]) == ("digits", 20)
-    assert (second["run"], second["n"]) == (small.name, 12)
+    assert (first["run"], first["n"], first["sample"]) == ("digits", 20, 20)
+    assert (second["run"], second["n"], second["sample"]) == (small.name, 12, None)
 
 
 def test_one_photo_is_a_wide_interval(small, tmp_path, capsys):

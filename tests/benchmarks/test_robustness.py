@@ -71,7 +71,8 @@ def test_hand_worked_figures(tmp_path):
         {float32.path: right, int8.path: worse},
         {},
     )
-    rows = make_rows([float32, int8], {int8.path: float32}, endured)
+    rows = make_rows([float32, int8], {int8.path: float32}, endured, {"photos": "eval.npz"})
+    assert all(row["photos"] == "eval.npz" for row in rows)
     cases = [row["case"] for row in rows]
     assert cases == [ALL, *CORRUPTIONS] * 2
     over_all, shot = rows[13], rows[13 + 1 + 1]
