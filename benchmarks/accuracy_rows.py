@@ -28,7 +28,7 @@ def evaluate(
     Returns:
         Rows as `--json` writes them: what `File.describe` and `judging.judge` return; photos, their origin; sample, how
         many of them were asked about, None for all; left_out (n photos that could not be read, and some names);
-        reference, the name of the float32 file, None where there is none, and against it what `judging.compare` returns.
+        reference, the name of the float32 file, None where there is none, else what `judging.compare` returns too.
 
     Raises:
         UserError: If the photos aren't there, or don't fit a model.
