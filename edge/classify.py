@@ -52,12 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     count = sum(1 for _ in find_photos(given.paths))  # looked through twice, so that no list of millions is kept
     if not count:
         raise UserError(f"Expected photos in {', '.join(map(str, given.paths))}, found none; name others")
+    # The models before the file: a mistyped --model is not to cost the answers of an earlier run.
+    judges = [make_judge(given, load_classifier(given, _note))]
+    judges += [make_judge(given, load_classifier(given, lambda _: None)) for _ in range(min(given.workers, count) - 1)]
+    broken = 0
     with _open_writer(given) as write:
-        judges = [make_judge(given, load_classifier(given, _note))]
-        judges += [
-            make_judge(given, load_classifier(given, lambda _: None)) for _ in range(min(given.workers, count) - 1)
-        ]
-        broken = 0
         with _open_progress(count, quiet=given.csv is None and given.jsonl is None) as advance:
             for answer in answer_photos(judges, find_photos(given.paths)):
                 if answer.judgement is None:
