@@ -136,5 +136,5 @@ def test_a_named_pipe_never_holds_the_loop_up(tmp_path):
         write(answer(3))  # it wakes up, and didn't find an end
         os.close(reader)
         for _ in range(2):
-            with pytest.raises(OSError, match="Broken pipe|No such device"):
+            with pytest.raises(OSError, match=r"Broken pipe|No such device"):
                 write(answer(4))
