@@ -56,15 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     judges = [make_judge(given, load_classifier(given, _note))]
     judges += [make_judge(given, load_classifier(given, lambda _: None)) for _ in range(min(given.workers, count) - 1)]
     broken = 0
-    with _open_writer(given) as write:
-        with _open_progress(count, quiet=given.csv is None and given.jsonl is None) as advance:
-            for answer in answer_photos(judges, find_photos(given.paths)):
-                if answer.judgement is None:
-                    broken += 1
-                    _note(f"skipped: {_where(answer)}")
-                else:
-                    write(answer.path, answer.judgement)
-                advance()
+    quiet = given.csv is None and given.jsonl is None
+    with _open_writer(given) as write, _open_progress(count, quiet=quiet) as advance:
+        for answer in answer_photos(judges, find_photos(given.paths)):
+            if answer.judgement is None:
+                broken += 1
+                _note(f"skipped: {_where(answer)}")
+            else:
+                write(answer.path, answer.judgement)
+            advance()
     _note(f"{count - broken:,} photos answered, {broken:,} could not be read")
     if broken == count:
         raise UserError(f"Expected photos, none of the {count:,} could be read")

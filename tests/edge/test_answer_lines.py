@@ -120,6 +120,11 @@ def test_a_disk_that_fills_up_within_a_line_keeps_none_of_it(tmp_path, monkeypat
     assert path.read_bytes() == b"first\nthird\n"
 
 
+def write_for_ever(write):
+    while True:
+        write(answer(2))
+
+
 def test_a_named_pipe_never_holds_the_loop_up(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -130,8 +135,7 @@ def test_a_named_pipe_never_holds_the_loop_up(tmp_path):
         write(answer(1))
         assert json.loads(os.read(reader, 4096))["frame"] == 1
         with pytest.raises(BlockingIOError):  # the reader sleeps
-            while True:
-                write(answer(2))
+            write_for_ever(write)
         os.read(reader, 1 << 20)
         write(answer(3))  # it wakes up, and didn't find an end
         os.close(reader)
