@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ def open_lines(jsonl: Path | None, max_bytes: int | None = None, keep: int = 3) 
         try:
             file = LineFile(jsonl, max_bytes, keep)
         except OSError as error:
-            reason = error.strerror
+            reason = "nobody reads it" if error.errno == errno.ENXIO else error.strerror
             raise UserError(f"Expected to write answers to {jsonl}: {reason}; name another --jsonl") from error
         try:
             yield lambda answer: file.write(answer.to_json().encode() + b"\n")
@@ -79,6 +80,8 @@ class LineFile:
             written = os.write(self._descriptor, line)
             if written < len(line):  # a disk that filled up within the line; the second write says so
                 os.write(self._descriptor, line[written:])
+        except BlockingIOError:  # a pipe whose reader is slow; closing it would be the end to the reader
+            raise
         except OSError:
             with contextlib.suppress(OSError):  # /dev/full and pipes can't be cut
                 os.ftruncate(self._descriptor, self._size)
@@ -88,7 +91,9 @@ class LineFile:
 
     def _open(self) -> None:
         """Open the file for appending."""
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        # Without waiting: a named pipe whose reader left or sleeps would stop the loop. Files know no difference.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        self._descriptor = os.open(self._path, flags, 0o666)
         status = os.fstat(self._descriptor)
         self._size, self._is_regular = status.st_size, stat.S_ISREG(status.st_mode)  # a device is never renamed
 

@@ -51,7 +51,7 @@ class Answer:
 
     def to_text(self) -> str:
         """Return the answer as a line to read, without the line's end."""
-        where = f"  {self.shot.path}" if self.shot.path else f"  dropped {self.shot.dropped}"
+        where = f"  {printable(str(self.shot.path))}" if self.shot.path else f"  dropped {self.shot.dropped}"
         return f"{self.shot.number:>6}  {self.to_caption()}  {self.latency_ms:.1f} ms{where}"
 
     def to_caption(self) -> str:

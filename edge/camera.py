@@ -70,7 +70,7 @@ def open_shots(
         UserError: If the source doesn't open, or has no end and `every_frame` is asked for.
     """
     if source.kind == "photos":
-        yield _read_photos(list_photos(source), skip)
+        yield _read_photos(list_photos(source), skip, stopped, alive)
         return
     endless = UserError(
         f"Expected a video file or photos for --every-frame, but {source.name} has no end; leave the flag out"
@@ -229,12 +229,17 @@ class NewestFrame:
             self._changed.notify_all()
 
 
-def _read_photos(paths: list[Path], skip: Callable[[UserError], None]) -> Iterator[Shot]:
-    """Give photo after photo; the number of a broken one is left out."""
+def _read_photos(
+    paths: list[Path], skip: Callable[[UserError], None], stopped: Callable[[], bool], alive: Callable[[], None]
+) -> Iterator[Shot]:
+    """Give photo after photo; the number of a broken one is left out. A folder may hold thousands of those."""
     for number, path in enumerate(paths):
         try:
             frame = read_frame(path)
         except UserError as error:
             skip(error)
+            if stopped():
+                return
+            alive()
             continue
         yield Shot(frame, number, time.time(), path=path)

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from edge.answers import Answer, Tally
+from edge.answers import Answer, Tally, printable
 from edge.command import command, parser, positive_int
 from edge.cooling import Cooling
 from edge.errors import UserError
@@ -144,7 +144,7 @@ def _open_window() -> Iterator[Callable[[Answer], bool]]:
 def _note(line: str) -> None:
     """Tell the user, beside the answers; a log on a full disk takes nothing, and the loop goes on."""
     with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 def _seconds(text: str) -> float:

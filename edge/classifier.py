@@ -90,6 +90,7 @@ class Classifier:
         except Exception as error:  # the runtimes' errors share no base class but this one
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(f"{path} fails in its first inference: {reason}; convert the model again") from error
+        _check_output(self.path, self._runtime.output_shape)
         found = _find_labels(self.path, self.metadata, self.embedded, classes) if labels is None else _read(labels)
         self.has_labels = found is not None
         self.labels = found if found is not None else [str(index) for index in range(classes)]
@@ -131,6 +132,19 @@ class Classifier:
             raise UserError(f"{self.path} gave scores that are not finite; train or convert the model again")
         order = np.argsort(-scores, kind="stable")[:top_k]
         return [Prediction(self.labels[i], int(i), float(scores[i])) for i in order]
+
+
+def _check_output(path: Path, shape: tuple[int, ...]) -> None:
+    """Refuse what gives no score a class: boxes, masks, features of places, and the one score of a yes or no.
+
+    A single score would always be the likeliest, at 100 %.
+
+    Raises:
+        UserError: If the output tensor is not (1, classes), or that with more axes of 1, of at least two classes.
+    """
+    if sum(n != 1 for n in shape) != 1 or 0 in shape:
+        hint = "; a model of one yes-or-no score has to be exported with two" if all(n == 1 for n in shape) else ""
+        raise UserError(f"Expected a model that gives one score a class, (1, classes); {path} gives {shape}{hint}")
 
 
 def _parse_metadata(path: Path, embedded: Embedded) -> dict[str, Any]:

@@ -52,20 +52,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     count = sum(1 for _ in find_photos(given.paths))  # looked through twice, so that no list of millions is kept
     if not count:
         raise UserError(f"Expected photos in {', '.join(map(str, given.paths))}, found none; name others")
-    with _open_writer(given) as write:
-        judges = [make_judge(given, load_classifier(given, _note))]
-        judges += [
-            make_judge(given, load_classifier(given, lambda _: None)) for _ in range(min(given.workers, count) - 1)
-        ]
-        broken = 0
-        with _open_progress(count, quiet=given.csv is None and given.jsonl is None) as advance:
-            for answer in answer_photos(judges, find_photos(given.paths)):
-                if answer.judgement is None:
-                    broken += 1
-                    _note(f"skipped: {_where(answer)}")
-                else:
-                    write(answer.path, answer.judgement)
-                advance()
+    # The models before the file: a mistyped --model is not to cost the answers of an earlier run.
+    judges = [make_judge(given, load_classifier(given, _note))]
+    judges += [make_judge(given, load_classifier(given, lambda _: None)) for _ in range(min(given.workers, count) - 1)]
+    broken = 0
+    quiet = given.csv is None and given.jsonl is None
+    with _open_writer(given) as write, _open_progress(count, quiet=quiet) as advance:
+        for answer in answer_photos(judges, find_photos(given.paths)):
+            if answer.judgement is None:
+                broken += 1
+                _note(f"skipped: {_where(answer)}")
+            else:
+                write(answer.path, answer.judgement)
+            advance()
     _note(f"{count - broken:,} photos answered, {broken:,} could not be read")
     if broken == count:
         raise UserError(f"Expected photos, none of the {count:,} could be read")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import errno
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -32,10 +33,14 @@ def command(body: Main) -> Callable[..., int]:
         # Read when they are first imported or used, so set here; who hunts a bug sets their own.
         os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+        if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+            # Names of files need not be of any encoding, and a terminal's may lack a letter.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             with explained():
                 code = body(argv)
-                sys.stdout.flush()  # here, where a full disk can still be told
+                if sys.stdout is not None:  # as it is where it was closed (`>&-`)
+                    sys.stdout.flush()  # here, where a full disk can still be told
                 return code
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
@@ -121,4 +126,6 @@ def positive_int(text: str) -> int:
         value = 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    if value > sys.maxsize:  # what Python's own containers count to
+        raise argparse.ArgumentTypeError(f"expected at most {sys.maxsize}, got {text[:40]!r}")
     return value

@@ -34,6 +34,9 @@ class FrameFolder:
             probe = folder / ".tinysight-probe"
             probe.touch()
             probe.unlink()
+            for path in folder.glob("*.part"):  # what a power cut left
+                if _NAME.fullmatch(f"{path.stem}.jpg"):
+                    path.unlink()
             names = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
             self._kept = deque((path, path.stat().st_size) for path in names)
         except OSError as error:
@@ -49,8 +52,9 @@ class FrameFolder:
         path = self._free_path(answer)
         # Room is made first, so that a full disk gets better by it.
         while self._kept and (len(self._kept) >= self._max_files or self._bytes + len(data) > self._max_bytes):
-            oldest, size = self._kept.popleft()
-            oldest.unlink(missing_ok=True)
+            oldest, size = self._kept[0]
+            oldest.unlink(missing_ok=True)  # counted until it is gone: the folder may be read-only for a while
+            self._kept.popleft()
             self._bytes -= size
         if len(data) > self._max_bytes:
             raise OSError(f"one frame takes {len(data):,} bytes, more than all may")

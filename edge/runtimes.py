@@ -44,6 +44,7 @@ class Runtime(Protocol):
         version: Its version.
         input_shape: Shape of the input tensor as the file says it, such as (1, height, width, 3); -1 is a free size.
         input_dtype: Type of the input tensor.
+        output_shape: Shape of the output tensor, such as (1, classes), from the first `invoke` on.
         output_step: By how much neighbouring scores differ in a quantized file; 0 where scores are real numbers.
         input_range: What pixels of 0 and of 255 become by the file's own metadata; None where it doesn't say it.
         embedded: Files that travel in the model file, such as "metadata.json" and "labels.txt", and their bytes.
@@ -53,6 +54,7 @@ class Runtime(Protocol):
     version: str
     input_shape: tuple[int, ...]
     input_dtype: np.dtype[Any]
+    output_shape: tuple[int, ...]
     output_step: float
     input_range: tuple[float, float] | None
     embedded: Embedded
@@ -144,7 +146,10 @@ class LiteRt:
         if image is not None:
             self._pixels.write(image, self._input()[0])
         self._interpreter.invoke()
-        scores: Scores = self._output().reshape(-1).astype(np.float32)
+        output = self._output()
+        self.output_shape = output.shape
+        scores: Scores = output.reshape(-1).astype(np.float32)
+        del output  # the runtime refuses to run while somebody holds its memory
         if self.output_step:
             scores -= self._zero_point
             scores *= self._scale
@@ -202,6 +207,7 @@ class OnnxRuntime:
         if image is not None:
             self._pixels.write(image, self._image)
         raw = self._session.run(self._output_names, self._given)[0]
+        self.output_shape = np.shape(raw)
         scores: Scores = np.asarray(raw, np.float32).reshape(-1) * self._scale
         return scores
 

@@ -118,3 +118,27 @@ def test_a_disk_that_fills_up_within_a_line_keeps_none_of_it(tmp_path, monkeypat
     file.write(b"third\n")  # opened anew
     file.close()
     assert path.read_bytes() == b"first\nthird\n"
+
+
+def write_for_ever(write):
+    while True:
+        write(answer(2))
+
+
+def test_a_named_pipe_never_holds_the_loop_up(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UserError, match="nobody reads it; name another"), open_lines(pipe):
+        pass
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with open_lines(pipe) as write:
+        write(answer(1))
+        assert json.loads(os.read(reader, 4096))["frame"] == 1
+        with pytest.raises(BlockingIOError):  # the reader sleeps
+            write_for_ever(write)
+        os.read(reader, 1 << 20)
+        write(answer(3))  # it wakes up, and didn't find an end
+        os.close(reader)
+        for _ in range(2):
+            with pytest.raises(OSError, match=r"Broken pipe|No such device"):
+                write(answer(4))

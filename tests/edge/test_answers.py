@@ -44,6 +44,7 @@ def test_json_is_one_line_of_ascii_whatever_the_label(label):
 def test_text_is_one_line_without_escape_sequences():
     assert answer().to_text() == "     7  cat  12.3%  1.2 ms  dropped 3"
     assert answer(label="Käse\n\x1b[2J").to_text() == "     7  Käse??[2J  12.3%  1.2 ms  dropped 3"
+    assert answer(path=Path("a\n\x1b\udcff.png")).to_text() == "     7  cat  12.3%  1.2 ms  a???.png"
     assert answer(path=Path("a/b.png")).to_text() == "     7  cat  12.3%  1.2 ms  a/b.png"
 
 

@@ -573,3 +573,13 @@ def test_a_video_with_a_broken_frame_goes_on(video, tmp_path):
         numbers = [number_of(shot.frame) for shot in shots]
     assert numbers == [number for number in range(VIDEO_FRAMES) if number != 5]
     assert lines == [f"{broken} has broken frames; such frames are left out"]
+
+
+def test_a_folder_of_broken_photos_ends_when_asked(tmp_path):
+    for number in range(5):
+        (tmp_path / f"{number}.png").write_bytes(b"no photo")
+    skipped = []
+    source = parse_source(str(tmp_path))
+    with open_shots(source, skip=skipped.append, stopped=lambda: len(skipped) == 2) as shots:
+        assert [*shots] == []
+    assert len(skipped) == 2

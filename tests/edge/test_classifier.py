@@ -1,6 +1,7 @@
 """Compares the classifier with the bare runtime, and feeds it model files of other makers and broken ones."""
 
 import json
+import math
 import shutil
 import zipfile
 
@@ -257,6 +258,26 @@ def test_models_that_take_something_else_are_refused(shapes, dtype, message, tmp
     path = onnx_model(tmp_path / "odd.onnx", shapes, dtype)
     with pytest.raises(UserError, match=message):
         Classifier(path)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2, 4), (1, 0), (1, 2, 2, 3)], ids=str)
+def test_models_that_do_not_give_a_score_a_class_are_refused(shape, tmp_path):
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [3, math.prod(shape)], [0.5] * 3 * math.prod(shape))
+    sizes = helper.make_tensor("s", TensorProto.INT64, [len(shape)], shape)
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[1, 2], keepdims=0),
+        helper.make_node("MatMul", ["mean", "w"], ["flat"]),
+        helper.make_node("Reshape", ["flat", "s"], ["y"], allowzero=1),
+    ]
+    given = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 4, 4, 3))
+    taken = helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)
+    graph = helper.make_graph(nodes, "g", [given], [taken], [weights, sizes])
+    path = tmp_path / "odd.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8), path)
+    with pytest.raises(UserError, match=r"one score a class") as refused:
+        Classifier(path)
+    assert str(shape) in str(refused.value)
+    assert ("exported with two" in str(refused.value)) == (shape == (1, 1))
 
 
 def test_the_package_exports_what_it_says():

@@ -100,3 +100,10 @@ def test_it_runs_from_a_copied_folder(device, photos):
     done = run(device, "edge/classify.py", photos, "--model", "model_int8.tflite")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 10
+
+
+def test_a_model_that_does_not_load_leaves_earlier_answers_alone(photos, tmp_path, capsys):
+    path = tmp_path / "answers.csv"
+    path.write_text("earlier")
+    assert main([str(photos), "--model", str(tmp_path / "none.tflite"), "--csv", str(path)]) == 1
+    assert path.read_text() == "earlier"

@@ -1,11 +1,21 @@
 import argparse
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from edge.command import add_num_threads_flag, add_run_flag, command, parser, seed, thread_count, thread_counts
+from edge.command import (
+    add_num_threads_flag,
+    add_run_flag,
+    command,
+    parser,
+    positive_int,
+    seed,
+    thread_count,
+    thread_counts,
+)
 from edge.errors import MissingPackage, UserError
 from tests.tree import ROOT
 
@@ -129,3 +139,18 @@ def test_a_full_disk_behind_stdout_is_one_line():
 def test_a_seed_that_numpy_would_refuse(text):
     with pytest.raises(argparse.ArgumentTypeError, match="expected a whole number of 0 to 4294967295"):
         seed(text)
+
+
+def test_a_closed_stdout_and_a_name_without_encoding_are_no_traceback(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    assert main_that(lambda: 0)() == 0
+    written = io.BytesIO()
+    with io.TextIOWrapper(written, encoding="ascii") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        assert main_that(lambda: print("\udcff°"))() is None
+        assert written.getvalue() == b"\\udcff\\xb0\n"
+
+
+def test_a_number_that_python_cannot_count_to_is_refused():
+    with pytest.raises(argparse.ArgumentTypeError, match="expected at most"):
+        positive_int(str(10**30))

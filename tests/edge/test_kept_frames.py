@@ -72,3 +72,27 @@ def test_a_folder_that_vanishes_is_an_error_and_no_more(tmp_path):
     (tmp_path / "gone").mkdir()
     folder.save(answer())
     assert len(names(tmp_path / "gone")) == 1
+
+
+def test_what_a_power_cut_left_goes_at_the_next_start(tmp_path):
+    for name in ("20260102T030405.678Z_cat_0.412.part", "mine.part"):
+        (tmp_path / name).touch()
+    FrameFolder(tmp_path, 3, MIB)
+    assert names(tmp_path) == ["mine.part"]
+
+
+def test_a_frame_that_cannot_go_still_counts(tmp_path, monkeypatch):
+    folder = FrameFolder(tmp_path, 2, MIB)
+    for second in range(2):
+        folder.save(answer(second))
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.unlink", raising_read_only)
+        for second in range(2, 4):
+            with pytest.raises(OSError, match="Read-only"):
+                folder.save(answer(second))
+    folder.save(answer(4))
+    assert [name[13:15] for name in names(tmp_path)] == ["06", "09"]
+
+
+def raising_read_only(path, missing_ok=False):
+    raise OSError(30, "Read-only file system")
