@@ -57,6 +57,11 @@ def command(body: Main) -> Callable[..., int]:
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return 130
+        finally:
+            try:
+                sys.stderr.flush()
+            except OSError:  # a log on a full disk: Python would try again at its end, and leave with code 120
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
     return main
 

@@ -456,7 +456,8 @@ def test_golden_samples_are_read_from_the_commands_json(tmp_path):
         (1, json.dumps({"checks": checks}), ""),
         (-11, "", "qemu: uncaught target signal 11\n"),
     )
-    same, differs, crashed = trial.verify(answers, "pi4", BOARDS["pi4"], ["a.tflite", "b.onnx", "c.tflite"])
+    files = ["a.tflite", "b.onnx", "c.tflite"]
+    same, differs, crashed = (trial.verify(answers, "pi4", BOARDS["pi4"], file) for file in files)
     assert (same.samples, same.passed, same.differs) == (1, True, ())
     assert (differs.samples, differs.passed) == (2, False)
     assert differs.differs == ("2, scores: largest difference 5.00 steps, allowed 1",)
@@ -479,7 +480,7 @@ def test_the_camera_line_is_compared_frame_by_frame(tmp_path, digits_run):
     assert len({*labels} & {*DIGITS}) > 1
     swapped = out.replace(f'"label": "{labels[0]}"', '"label": "other"')  # which x86 holds for impossible
     answers = Answers(tmp_path, (0, out, ""), (0, swapped, ""), (1, "", "error: no\n"))
-    same, other, failed = (trial.film(answers, "pi4", BOARDS["pi4"], [model.name], frames)[0] for _ in range(3))
+    same, other, failed = (trial.film(answers, "pi4", BOARDS["pi4"], model.name, frames) for _ in range(3))
     assert (same.answers, same.same_labels, same.passed) == (16, 16, True)
     assert (other.answers, other.same_labels, other.passed) == (16, 16 - labels.count(labels[0]), False)
     assert (failed.answers, failed.passed) == (0, False)

@@ -62,8 +62,9 @@ def device(tmp_path_factory, int8_model):
 
 
 def environment(**changes):
-    """Return the environment of a child process that must find edge by itself."""
-    return {**{name: text for name, text in os.environ.items() if name != "PYTHONPATH"}, **changes}
+    """Return the environment of a child process that must find edge by itself, and buffers as a user's does."""
+    ours = {"PYTHONPATH", "PYTHONUNBUFFERED"}
+    return {**{name: text for name, text in os.environ.items() if name not in ours}, **changes}
 
 
 def run(folder: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":

@@ -20,7 +20,7 @@ def systemd(request, tmp_path):
     name = str(tmp_path / "notify") if request.param == "file" else f"@tinysight-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(name.replace("@", "\0"))
-        listener.settimeout(5)
+        listener.settimeout(60)  # an emulated board takes long to start
         yield listener, name
 
 
@@ -148,9 +148,10 @@ def test_the_loop_tells_systemd_while_it_answers_or_waits(what, systemd, tmp_pat
 def test_the_watchdog_is_not_fed_once_only_a_new_process_helps(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "notify"))
-        listener.settimeout(1.5)  # much longer than the watchdog's half
+        listener.settimeout(60)
         with start_loop(tmp_path, "hangs", "--wait", notify=str(tmp_path / "notify")) as child:
-            messages = []
+            messages = [listener.recv(4096).decode()]
+            listener.settimeout(1.5)  # much longer than the watchdog's half
             with contextlib.suppress(TimeoutError):
                 while len(messages) < 100:
                     messages.append(listener.recv(4096).decode())

@@ -18,10 +18,12 @@ import json
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import usable_cores
 from edge.command import add_run_flag, command, parser, positive_int
 from edge.errors import UserError
 from edge.run_folder import model_files, resolve_run, write_json
@@ -99,11 +101,15 @@ def _try_all(run: Path, given: argparse.Namespace) -> report.Report:
     for key in given.boards:
         board = BOARDS[key]
         _say(f"{key}: {board.name}, {board.cpu}: golden samples, video, scores")
-        verified += trial.verify(debian, key, board, files)
-        filmed += trial.film(debian, key, board, files, frames)
-        there = trial.ask_board(debian, board, files)
-        boards[key] = there.facts["machine"]
-        comparisons += compare(key, here, there)
+        debian.power(board)
+        with ThreadPoolExecutor(usable_cores()) as at_once:
+            verified += at_once.map(lambda file, key=key, board=board: trial.verify(debian, key, board, file), files)
+            filmed += at_once.map(
+                lambda file, key=key, board=board: trial.film(debian, key, board, file, frames), files
+            )
+            for there in at_once.map(lambda file, board=board: trial.ask_board(debian, board, file), files):
+                boards[key] = there.facts["machine"]
+                comparisons += compare(key, here, there)
     if not given.no_tests:
         _say(f"{given.boards[0]}: the tests of edge/, some minutes")
         tested.append(trial.run_tests(debian, given.boards[0], first))

@@ -62,6 +62,8 @@ class System:
         text = cpuinfo(board, os.cpu_count() or 1)
         told = self.root / _CPUINFO
         if (self.root / "proc" / "self").exists():
+            if told.read_text(encoding="utf-8") == text:
+                return
             with told.open("r+", encoding="utf-8") as file:  # in place: the file that is mounted stays the same
                 file.truncate()
                 file.write(text)

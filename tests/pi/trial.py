@@ -8,10 +8,8 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -130,41 +128,34 @@ def python_for(file: str) -> str:
     return "/srv/tests/bin/python" if file.endswith(".onnx") else "/srv/device/bin/python"
 
 
-def verify(system: System, key: str, board: Board, files: Sequence[str]) -> list[Verified]:
-    """Replay the golden samples of files."""
-    found = []
-    for file in files:
-        done = system.run(board, [python_for(file), "-m", "edge.verify", f"/srv/run/{file}", "--json"])
-        try:
-            checks = json.loads(done.stdout)["checks"]
-        except (ValueError, KeyError):
-            found.append(Verified(file, key, 0, False, (last_words(done.stderr),)))
-            continue
-        differs = tuple(f"{each['sample']}, {each['stage']}: {each['found']}" for each in checks if not each["passed"])
-        samples = len({each["sample"] for each in checks})
-        found.append(Verified(file, key, samples, done.returncode == 0 and not differs, differs))
-    return found
+def verify(system: System, key: str, board: Board, file: str) -> Verified:
+    """Replay a file's golden samples on a board."""
+    done = system.run(board, [python_for(file), "-m", "edge.verify", f"/srv/run/{file}", "--json"])
+    try:
+        checks = json.loads(done.stdout)["checks"]
+    except (ValueError, KeyError):
+        return Verified(file, key, 0, False, (last_words(done.stderr),))
+    differs = tuple(f"{each['sample']}, {each['stage']}: {each['found']}" for each in checks if not each["passed"])
+    samples = len({each["sample"] for each in checks})
+    return Verified(file, key, samples, done.returncode == 0 and not differs, differs)
 
 
-def film(system: System, key: str, board: Board, files: Sequence[str], frames: int) -> list[Filmed]:
+def film(system: System, key: str, board: Board, file: str, frames: int) -> Filmed:
     """Let the camera line answer the video, here and there.
 
     Raises:
         UserError: If it fails here.
     """
-    found = []
-    for file in files:
-        flags = ["--every-frame", "--jsonl", "-", "--top-k", str(_ALL_CLASSES)]
-        line = ["edge/camera_classify.py", "--model", f"/srv/run/{file}", "--source", "/srv/clip.avi", *flags]
-        there = system.run(board, [python_for(file), *line], "/srv/copied")
-        ours = [each.replace("/srv/", f"{system.root}/srv/") if each.startswith("/srv/") else each for each in line]
-        here = subprocess.run([sys.executable, *ours], cwd=ROOT, capture_output=True, text=True, check=False)
-        if here.returncode:
-            raise UserError(f"camera_classify.py fails on this machine already: {last_words(here.stderr)}")
-        if there.returncode:
-            print(f"{file}: {last_words(there.stderr)}", file=sys.stderr)
-        found.append(compare_answers(file, key, frames, here.stdout, there.stdout))
-    return found
+    flags = ["--every-frame", "--jsonl", "-", "--top-k", str(_ALL_CLASSES)]
+    line = ["edge/camera_classify.py", "--model", f"/srv/run/{file}", "--source", "/srv/clip.avi", *flags]
+    there = system.run(board, [python_for(file), *line], "/srv/copied")
+    ours = [each.replace("/srv/", f"{system.root}/srv/") if each.startswith("/srv/") else each for each in line]
+    here = subprocess.run([sys.executable, *ours], cwd=ROOT, capture_output=True, text=True, check=False)
+    if here.returncode:
+        raise UserError(f"camera_classify.py fails on this machine already: {last_words(here.stderr)}")
+    if there.returncode:
+        print(f"{file}: {last_words(there.stderr)}", file=sys.stderr)
+    return compare_answers(file, key, frames, here.stdout, there.stdout)
 
 
 def compare_answers(file: str, board: str, frames: int, here: str, there: str) -> Filmed:
@@ -188,21 +179,14 @@ def compare_answers(file: str, board: str, frames: int, here: str, there: str) -
     return Filmed(file, board, frames, len(theirs), same, close)
 
 
-def ask_board(system: System, board: Board, files: Sequence[str]) -> Asked:
-    """Let a board's runtimes score the images.
+def ask_board(system: System, board: Board, file: str) -> Asked:
+    """Let a board's runtime score the images.
 
     Raises:
-        UserError: If they fail.
+        UserError: If it fails.
     """
-    scores: dict[str, Any] = {}
-    facts: dict[str, Any] = {}
-    for python in dict.fromkeys(map(python_for, files)):
-        paths = [f"/srv/run/{file}" for file in files if python_for(file) == python]
-        system.call(board, [python, "scores.py", "images.npy", "scores.npz", *paths])
-        asked = read_asked(system.root / "srv" / "scores.npz")
-        scores |= asked.scores
-        facts |= asked.facts
-    return Asked(scores, facts)
+    system.call(board, [python_for(file), "scores.py", "images.npy", f"{file}.npz", f"/srv/run/{file}"])
+    return read_asked(system.root / "srv" / f"{file}.npz")
 
 
 def run_tests(system: System, key: str, board: Board) -> Tested:
